@@ -1,0 +1,1 @@
+//! CLIXML, PowerShell's XML for objects, as a serde format

@@ -1,0 +1,1 @@
+//! Typed Exchange cmdlets, recipients and errors over any transport

@@ -1,0 +1,2 @@
+//! The command line of the Exchange connector
+fn main() {}

@@ -1,0 +1,1 @@
+//! Imports and exports the mailboxes of an Exchange organisation

@@ -1,0 +1,1 @@
+//! Requests and answers of the Exchange Online admin API

@@ -1,0 +1,1 @@
+//! A simulated Exchange server to develop and test against

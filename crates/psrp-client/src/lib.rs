@@ -1,0 +1,1 @@
+//! A PowerShell runspace pool over a WS-Management shell

@@ -1,0 +1,1 @@
+//! WS-Management shells: envelopes, faults and operations without I/O; with the feature client an authenticating HTTP client

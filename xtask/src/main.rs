@@ -1,0 +1,2 @@
+//! Checks and tools of this workspace.
+fn main() {}
