@@ -1,0 +1,103 @@
+//! `Get-RemoteMailbox`: reads users of this organisation whose mailbox is in the service.
+//! Where: on-premises. Output: any number of [`RemoteMailbox`].
+
+use crate::builder::Builder;
+use crate::call::CmdletCall;
+use crate::cmdlet::Cmdlet;
+use crate::cmdlets::scope::{ResultSize, Scope};
+use crate::filter::Filter;
+use crate::identity::Identity;
+use crate::views::RemoteMailbox;
+
+/// The parameters of `Get-RemoteMailbox`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GetRemoteMailbox {
+    /// Which remote mailboxes.
+    pub scope: Scope,
+    /// Only those that match.
+    pub filter: Option<Filter>,
+    /// Only those in this organizational unit or below.
+    pub on_premises_organizational_unit: Option<String>,
+    /// How many at most; sent with [`Scope::All`] only.
+    pub result_size: ResultSize,
+    /// The domain controller to read from. On-premises only.
+    pub domain_controller: Option<String>,
+    /// The properties wanted; `None` for whole objects. See [`CmdletCall::select`].
+    pub select: Option<Vec<String>>,
+}
+
+impl GetRemoteMailbox {
+    /// Reads one object.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self::with_scope(Scope::One(identity))
+    }
+
+    /// Reads all of them, without a limit.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::with_scope(Scope::All)
+    }
+
+    fn with_scope(scope: Scope) -> Self {
+        Self {
+            scope,
+            filter: None,
+            on_premises_organizational_unit: None,
+            result_size: ResultSize::Unlimited,
+            domain_controller: None,
+            select: None,
+        }
+    }
+}
+
+impl Cmdlet for GetRemoteMailbox {
+    const NAME: &'static str = "Get-RemoteMailbox";
+    type Output = RemoteMailbox;
+
+    fn into_call(self) -> CmdletCall {
+        Builder::new(Self::NAME)
+            .scope(&self.scope, self.result_size)
+            .maybe("Filter", self.filter)
+            .maybe("OnPremisesOrganizationalUnit", self.on_premises_organizational_unit)
+            .maybe("DomainController", self.domain_controller)
+            .select(self.select)
+            .reading()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GetRemoteMailbox;
+    use crate::cmdlet::Cmdlet as _;
+    use crate::cmdlets::scope::ResultSize;
+    use crate::filter::Filter;
+    use crate::identity::Identity;
+
+    #[test]
+    fn one_object_is_asked_for_by_its_name() {
+        let mut cmdlet = GetRemoteMailbox::new(Identity::new("ann@contoso.com").unwrap());
+        cmdlet.domain_controller = Some("dc01.contoso.com".to_owned());
+        let expected =
+            "Get-RemoteMailbox -Identity 'ann@contoso.com' -DomainController 'dc01.contoso.com'";
+        assert_eq!(cmdlet.into_call().to_string(), expected);
+    }
+
+    #[test]
+    fn all_objects_are_asked_for_without_a_limit() {
+        assert_eq!(
+            GetRemoteMailbox::all().into_call().to_string(),
+            "Get-RemoteMailbox -ResultSize 'Unlimited'"
+        );
+        let mut cmdlet = GetRemoteMailbox::all();
+        cmdlet.filter = Some(Filter::compare("Name", "like", "a*").unwrap());
+        cmdlet.result_size = ResultSize::Limit(5);
+        cmdlet.on_premises_organizational_unit = Some("contoso.com/Users".to_owned());
+        cmdlet.select = Some(vec!["Guid".to_owned()]);
+        let call = cmdlet.into_call();
+        let expected = "Get-RemoteMailbox -ResultSize '5' -Filter 'Name -like ''a*''' -OnPremisesOrganizationalUnit 'contoso.com/Users'";
+        assert_eq!(call.to_string(), expected);
+        assert_eq!(call.select, Some(vec!["Guid".to_owned()]));
+    }
+}

@@ -1,0 +1,4 @@
+//! Integration tests of the cmdlets against recorded objects.
+
+mod properties;
+mod recordings;
