@@ -1,0 +1,346 @@
+//! An answer, good or bad.
+//!
+//! Bodies are not always what their status and headers promise: JSON with a brace too many, a run of NUL bytes, a page
+//! of HTML. None of that may surface as an error of a JSON parser; the status then says what there is to say. The
+//! nesting of JSON is limited by its parser, the size of a body is for the caller to limit.
+
+use std::time::Duration;
+
+use clixml::Value;
+use exchange_cmdlets::{ErrorClass, ErrorRecord, Retry, TransportError, WarningKind, classify};
+use serde_json::{Map, Value as Json};
+
+use crate::{error_body, row};
+
+/// How many characters of an unreadable body an error shows.
+const SNIPPET: usize = 200;
+
+/// One page of a cmdlet's output.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The output objects, in order.
+    pub rows: Vec<Value>,
+    /// The warnings; that there are more results is left out where [`Answer::next_link`] leads to them.
+    pub warnings: Vec<String>,
+    /// Where the next page is, to be asked for with the same body.
+    ///
+    /// It comes from the peer. Before a token goes there, the host has to be checked.
+    pub next_link: Option<String>,
+}
+
+/// Why an answer holds no output.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The cmdlet failed.
+    #[error("{}", .record.message)]
+    Cmdlet {
+        /// The HTTP status.
+        status: u16,
+        /// What the cmdlet said.
+        record: Box<ErrorRecord>,
+        /// The warnings that came with it.
+        warnings: Vec<String>,
+    },
+    /// The status is not a good one, and the body says nothing that can be read.
+    #[error("the service answered with status {status}: {snippet:?}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the body, as far as it is text.
+        snippet: String,
+    },
+    /// The status is good, but the body is no answer.
+    #[error("the answer of the service is not what was expected: {expected}")]
+    Malformed {
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+impl Answer {
+    /// Reads an answer by its HTTP status and its whole body, decompressed.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`]: the cmdlet's own error where the body tells it, else what the status means.
+    pub fn parse(status: u16, body: &[u8]) -> Result<Self, AnswerError> {
+        let good = (200..300).contains(&status);
+        match read_object(body) {
+            Some(mut members) => match take_error(&mut members, good) {
+                Some(error) => Err(cmdlet_error(status, error, &members)),
+                None if good => Self::from_members(members),
+                None => Err(bad_status(status, body)),
+            },
+            None if good && body.iter().all(u8::is_ascii_whitespace) => Ok(Self::default()),
+            None if good => Err(AnswerError::Malformed { expected: "a JSON object" }),
+            None => Err(bad_status(status, body)),
+        }
+    }
+
+    /// Tells whether rows are missing although no link leads to them. Nothing may be concluded from what did not come.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.warnings.iter().any(|warning| WarningKind::of(warning) == WarningKind::Truncated)
+    }
+
+    fn from_members(mut members: Map<String, Json>) -> Result<Self, AnswerError> {
+        let rows = match members.remove("value") {
+            Some(Json::Array(rows)) => rows.into_iter().map(read_row).collect::<Result<_, _>>()?,
+            Some(Json::Null) | None => Vec::new(),
+            Some(_) => return Err(AnswerError::Malformed { expected: "a list of rows" }),
+        };
+        let next_link = members.get("@odata.nextLink").and_then(Json::as_str).map(str::trim);
+        let next_link = next_link.filter(|link| !link.is_empty()).map(str::to_owned);
+        let mut warnings = warnings(&members);
+        if next_link.is_some() {
+            warnings.retain(|warning| WarningKind::of(warning) != WarningKind::Truncated);
+        }
+        Ok(Self { rows, warnings, next_link })
+    }
+}
+
+impl AnswerError {
+    /// Returns what kind of failure this is.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        self.rule().0
+    }
+
+    /// Returns whether the call may be made again.
+    ///
+    /// After an answer of the service's own trouble a write may have happened; a read may be repeated regardless.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.rule().1
+    }
+
+    /// Returns how long the message asks to wait; the header `Retry-After` is the driver's to read.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.record().and_then(|record| classify(record).wait)
+    }
+
+    /// Returns the cmdlet's error, when there is one.
+    #[must_use]
+    pub fn record(&self) -> Option<&ErrorRecord> {
+        match self {
+            Self::Cmdlet { record, .. } => Some(record),
+            _ => None,
+        }
+    }
+
+    fn rule(&self) -> (ErrorClass, Retry) {
+        match self {
+            Self::Cmdlet { status, record, .. } => cmdlet_rule(*status, record),
+            Self::Status { status, snippet } => {
+                let told = classify(&ErrorRecord::new(snippet.as_str(), ""));
+                if told.class == ErrorClass::Throttled {
+                    (told.class, told.retry)
+                } else {
+                    status_rule(*status)
+                }
+            }
+            Self::Malformed { .. } => (ErrorClass::Protocol, Retry::AfterCheck),
+        }
+    }
+}
+
+/// The exception decides; where there is none that means something, the status does.
+fn cmdlet_rule(status: u16, record: &ErrorRecord) -> (ErrorClass, Retry) {
+    let told = classify(record);
+    if told.class == ErrorClass::Invalid && (record.reason.is_empty() || status == 429) {
+        return status_rule(status);
+    }
+    (told.class, told.retry)
+}
+
+const fn status_rule(status: u16) -> (ErrorClass, Retry) {
+    match status {
+        401 | 403 => (ErrorClass::Denied, Retry::Never),
+        404 => (ErrorClass::NotFound, Retry::Never),
+        429 => (ErrorClass::Throttled, Retry::Later),
+        408 | 500..=599 => (ErrorClass::Transient, Retry::AfterCheck),
+        400..=499 => (ErrorClass::Invalid, Retry::Never),
+        _ => (ErrorClass::Protocol, Retry::AfterCheck),
+    }
+}
+
+impl From<AnswerError> for TransportError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Cmdlet { record, .. } if !record.reason.is_empty() => {
+                Self::PipelineFailed { record }
+            }
+            error => match (error.class(), error.retry()) {
+                (ErrorClass::Denied, _) => Self::Denied { source: error.into() },
+                (ErrorClass::Throttled, _) => {
+                    Self::Throttled { wait: error.wait(), source: error.into() }
+                }
+                (ErrorClass::Transient, _) => Self::ConnectionLost { source: error.into() },
+                _ => match error {
+                    AnswerError::Cmdlet { record, .. } => Self::PipelineFailed { record },
+                    error => Self::Protocol { source: error.into() },
+                },
+            },
+        }
+    }
+}
+
+/// Reads the JSON object a body begins with; what follows it is ignored.
+fn read_object(body: &[u8]) -> Option<Map<String, Json>> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match serde_json::Deserializer::from_slice(body).into_iter::<Json>().next() {
+        Some(Ok(Json::Object(members))) => Some(members),
+        _ => None,
+    }
+}
+
+/// Takes the error out of a body; in a good answer it may stand in a list of its own.
+fn take_error(members: &mut Map<String, Json>, good: bool) -> Option<Map<String, Json>> {
+    if let Some(Json::Object(error)) = members.remove("error") {
+        return Some(error);
+    }
+    let errors = if good { members.remove("@adminapi.errors")? } else { return None };
+    match errors.as_array()?.first()? {
+        Json::Object(error) => Some(error.clone()),
+        Json::String(message) => {
+            Some(Map::from_iter([("message".to_owned(), message.as_str().into())]))
+        }
+        other => Some(Map::from_iter([("message".to_owned(), other.to_string().into())])),
+    }
+}
+
+fn cmdlet_error(status: u16, error: Map<String, Json>, members: &Map<String, Json>) -> AnswerError {
+    let record = Box::new(error_body::record(&error));
+    let mut found = warnings(members);
+    found.extend(warnings(&error));
+    AnswerError::Cmdlet { status, record, warnings: found }
+}
+
+fn warnings(members: &Map<String, Json>) -> Vec<String> {
+    let lists = ["@adminapi.warnings", "adminapi.warnings"]
+        .into_iter()
+        .filter_map(|name| members.get(name)?.as_array());
+    lists.flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+fn read_row(row: Json) -> Result<Value, AnswerError> {
+    match row {
+        Json::Object(members) => Ok(row::object(members)),
+        Json::String(text) => Ok(text.into()),
+        _ => Err(AnswerError::Malformed { expected: "rows that are objects" }),
+    }
+}
+
+fn bad_status(status: u16, body: &[u8]) -> AnswerError {
+    let text = String::from_utf8_lossy(body);
+    let printable = text.chars().filter(|c| !c.is_control() && *c != char::REPLACEMENT_CHARACTER);
+    AnswerError::Status {
+        status,
+        snippet: printable.take(SNIPPET).collect::<String>().trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exchange_cmdlets::{ErrorClass, Retry, TransportError};
+
+    use super::{Answer, AnswerError};
+
+    fn fail(status: u16, body: &[u8]) -> AnswerError {
+        Answer::parse(status, body).expect_err("the answer is a bad one")
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &[u8], class: ErrorClass, retry: Retry) {
+        let error = fail(status, body);
+        assert_eq!((error.class(), error.retry()), (class, retry), "{error}");
+    }
+
+    #[test]
+    fn no_output_is_a_good_answer() {
+        for (status, body) in
+            [(200, &b"{\"value\":[]}"[..]), (204, b""), (200, b" \r\n"), (200, b"{}")]
+        {
+            assert_eq!(Answer::parse(status, body).unwrap(), Answer::default());
+        }
+    }
+
+    #[test]
+    fn a_warning_of_more_counts_without_a_link_only() {
+        let more = "There are more results available than are currently displayed.";
+        let link = "https://outlook.office365.com/x?$skiptoken=1";
+        let body = format!(
+            r#"{{"@adminapi.warnings":["{more}","w"],"@odata.nextLink":"{link}","value":[]}}"#
+        );
+        let answer = Answer::parse(200, body.as_bytes()).unwrap();
+        assert_eq!(
+            (answer.is_truncated(), answer.warnings, answer.next_link.as_deref()),
+            (false, vec!["w".to_owned()], Some(link))
+        );
+        let body =
+            format!(r#"{{"adminapi.warnings":["{more}"],"@odata.nextLink":" ","value":[]}}"#);
+        let answer = Answer::parse(200, body.as_bytes()).unwrap();
+        assert_eq!((answer.is_truncated(), answer.next_link), (true, None));
+    }
+
+    #[test]
+    fn of_duplicate_members_the_last_counts() {
+        let answer = Answer::parse(200, br#"{"value":[{"A":1,"A":2}]}"#).unwrap();
+        assert_eq!(answer.rows[0].property("A").and_then(clixml::Value::as_i64), Some(2));
+    }
+
+    #[test]
+    fn the_status_speaks_when_the_body_does_not() {
+        check(401, b"", ErrorClass::Denied, Retry::Never);
+        check(403, &[0; 64], ErrorClass::Denied, Retry::Never);
+        check(404, b"<html>", ErrorClass::NotFound, Retry::Never);
+        check(405, b"", ErrorClass::Invalid, Retry::Never);
+        check(429, b"slow down", ErrorClass::Throttled, Retry::Later);
+        check(503, b"<html>Service Unavailable</html>", ErrorClass::Transient, Retry::AfterCheck);
+        check(302, b"", ErrorClass::Protocol, Retry::AfterCheck);
+        check(200, b"<html>", ErrorClass::Protocol, Retry::AfterCheck);
+        check(200, b"[]", ErrorClass::Protocol, Retry::AfterCheck);
+        check(200, b"{\"value\":7}", ErrorClass::Protocol, Retry::AfterCheck);
+        let text = b"You have reached the maximum number of concurrent requests per tenant. Please wait and try again";
+        check(400, text, ErrorClass::Throttled, Retry::Later);
+        assert_eq!(fail(403, &[0; 64]).to_string(), "the service answered with status 403: \"\"");
+    }
+
+    #[test]
+    fn an_error_in_a_good_answer_is_an_error() {
+        let error = fail(
+            200,
+            br#"{"value":[],"@adminapi.errors":["it failed"],"@adminapi.warnings":["w"]}"#,
+        );
+        assert_eq!(error.to_string(), "it failed");
+        assert!(
+            matches!(error, AnswerError::Cmdlet { status: 200, warnings, .. } if warnings == ["w"])
+        );
+        assert!(Answer::parse(200, br#"{"value":[],"@adminapi.errors":[]}"#).is_ok());
+    }
+
+    #[test]
+    fn errors_become_those_of_every_transport() {
+        let body = br#"{"error":{"message":"m","details":[{"message":"|A.ProxyAddressExistsException|taken"}]}}"#;
+        let error = TransportError::from(fail(400, body));
+        assert_eq!(
+            (error.class(), error.record().unwrap().message.as_str()),
+            (ErrorClass::Conflict, "taken")
+        );
+        assert!(matches!(TransportError::from(fail(403, b"")), TransportError::Denied { .. }));
+        assert!(matches!(
+            TransportError::from(fail(429, b"")),
+            TransportError::Throttled { wait: None, .. }
+        ));
+        let gone = fail(
+            404,
+            br#"{"error":{"code":"NotFound","message":"An server side error occured."}}"#,
+        );
+        assert_eq!(TransportError::from(gone).class(), ErrorClass::NotFound);
+        let lost = TransportError::from(fail(503, b""));
+        assert_eq!((lost.class(), lost.retry()), (ErrorClass::Ambiguous, Retry::AfterCheck));
+    }
+}

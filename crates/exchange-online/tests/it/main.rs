@@ -1,0 +1,4 @@
+//! Integration tests of the codec against recorded answers.
+
+mod properties;
+mod recordings;
