@@ -1,2 +1,58 @@
 //! Checks and tools of this workspace.
-fn main() {}
+//!
+//! `cargo xtask ci` runs what has to hold before a change goes in, each part of it also alone as `cargo xtask check`;
+//! `inspect` reads recordings; `conformance` compares this workspace with recordings and with Microsoft's engine.
+
+mod check;
+mod conformance;
+mod inspect;
+mod process;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Checks and tools of this workspace
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check, cheap ones first, and print a table of what passed
+    Ci(check::Ci),
+    /// Run one check
+    Check(check::Check),
+    /// Show recordings readably, as facts, as canonical dumps, or write them again
+    Inspect(inspect::Inspect),
+    /// Compare this workspace with recordings and with Microsoft's engine
+    Conformance(conformance::Conformance),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().command {
+        Command::Ci(ci) => ci.run(),
+        Command::Check(check) => check.run(),
+        Command::Inspect(inspect) => inspect.run(),
+        Command::Conformance(conformance) => conformance.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints to standard output; a reader that went away ends the program without a word.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(1);
+    }
+}
