@@ -1,1 +1,62 @@
-//! A PowerShell runspace pool over a WS-Management shell
+//! A PowerShell runspace pool over a WS-Management shell.
+//!
+//! This layer joins two that know nothing of each other: [`psrp`], which is the protocol without I/O, and [`wsman`], which
+//! carries bytes to a shell and back. It decides nothing about either; it keeps them moving: one task performs what the
+//! pool wants sent, one keeps a Receive pending on the pool, and one per pipeline fetches its output.
+//!
+//! It leaves to others what the commands mean, and whether anything may be tried again.
+//!
+//! Begin with [`RunspacePool::open`], then [`RunspacePool::invoke`], which gives an [`Invocation`]: a stream of
+//! [`Record`]s that ends after the pipeline has completed.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use psrp_client::psrp::{Command, PowerShell};
+//! use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, ShellOptions};
+//! use psrp_client::{PoolOptions, Record, RunspacePool};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = "http://ex01.contoso.com/PowerShell/";
+//! let credentials = Credentials::negotiate("CONTOSO\\svc-idm", std::env::var("EXCHANGE_PASSWORD")?);
+//! let http = Arc::new(HttpClient::new(ClientOptions::new(url, credentials))?);
+//! let pool = RunspacePool::open(http, ShellOptions::new(url), PoolOptions::default()).await?;
+//! let get = Command::new("Get-Mailbox").parameter("ResultSize", "Unlimited");
+//! let mut mailboxes = pool.invoke(PowerShell::new().command(get)).await?;
+//! while let Some(record) = mailboxes.next().await {
+//!     if let Record::Output(mailbox) = record? {
+//!         println!("{}", mailbox.text().unwrap_or_default());
+//!     }
+//! }
+//! pool.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! - A shell is deleted on every path: by [`RunspacePool::close`], by dropping the pool, and when opening it fails or is
+//!   cancelled half-way. Only a process that ends without running its runtime leaves one behind.
+//! - Every command is terminated on the server when it ends, however it ends.
+//! - Dropping an [`Invocation`] stops its pipeline.
+//! - A slow reader slows the server down: no Receive is sent while enough records wait.
+//! - Every wait is bounded: an answer by the shell's operation timeout, progress by [`PoolOptions::stall_timeout`], and an
+//!   error says for what it waited.
+//!
+//! Spec: [MS-PSRP] 3.1 Client Details, carried by [MS-WSMV] 3.1.4.5.2 Remote Shells.
+
+mod driver;
+mod error;
+mod invocation;
+mod open;
+mod outlet;
+mod pool;
+mod record;
+
+pub use psrp;
+pub use wsman;
+
+pub use error::Error;
+pub use invocation::Invocation;
+pub use pool::{PoolOptions, RunspacePool};
+pub use record::Record;

@@ -1,0 +1,184 @@
+//! What is promised of pools and pipelines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use psrp_client::psrp::clixml::Value;
+use psrp_client::psrp::{Command, PowerShell};
+use psrp_client::wsman::client::ShellOptions;
+use psrp_client::{Error, Invocation, PoolOptions, Record, RunspacePool};
+
+use crate::server::{Habits, Line, Server};
+
+async fn open(server: &Arc<Server>) -> RunspacePool {
+    let options = PoolOptions::default().stall_timeout(Duration::from_secs(600));
+    RunspacePool::open(Arc::new(Line(Arc::clone(server))), shell(), options).await.unwrap()
+}
+
+fn shell() -> ShellOptions {
+    ShellOptions::new("http://ex01.contoso.com/PowerShell/")
+}
+
+fn command(name: &str) -> PowerShell {
+    PowerShell::new().command(Command::new(name))
+}
+
+fn count(last: i32) -> PowerShell {
+    PowerShell::new().command(Command::new("Count").parameter("To", last))
+}
+
+async fn numbers(mut invocation: Invocation) -> Result<Vec<i64>, Error> {
+    let mut numbers = Vec::new();
+    while let Some(record) = invocation.next().await {
+        match record? {
+            Record::Output(value) => numbers.push(value.as_i64().unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+    Ok(numbers)
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_comes_in_order_and_the_shell_is_deleted() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    assert_eq!(
+        numbers(pool.invoke(count(500)).await.unwrap()).await.unwrap(),
+        (1..=500).collect::<Vec<_>>()
+    );
+    assert_eq!(numbers(pool.invoke(count(3)).await.unwrap()).await.unwrap(), [1, 2, 3]);
+    pool.close().await;
+    assert_eq!((server.count("Terminate"), server.count("Delete")), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_may_be_cut_anywhere_across_answers() {
+    for slice in [1, 7, 61, 300] {
+        let server = Server::new(Habits { slice, ..Habits::default() });
+        let pool = open(&server).await;
+        assert_eq!(
+            numbers(pool.invoke(count(20)).await.unwrap()).await.unwrap(),
+            (1..=20).collect::<Vec<_>>()
+        );
+        pool.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pipelines_may_be_read_side_by_side() {
+    let server = Server::new(Habits { slice: 100, ..Habits::default() });
+    let pool = open(&server).await;
+    let (first, second) =
+        (pool.invoke(count(40)).await.unwrap(), pool.invoke(count(30)).await.unwrap());
+    let (second, first) = tokio::join!(numbers(second), numbers(first));
+    assert_eq!((first.unwrap().len(), second.unwrap().len()), (40, 30));
+    pool.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_and_warnings_do_not_end_a_pipeline() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    let mut invocation = pool.invoke(command("Complain")).await.unwrap();
+    assert!(
+        matches!(invocation.next().await, Some(Ok(Record::Warning(text))) if text == "look out")
+    );
+    let Some(Ok(Record::Error(record))) = invocation.next().await else {
+        panic!("no error record")
+    };
+    assert_eq!(record.fully_qualified_error_id, "OneWrong");
+    assert!(invocation.next().await.is_none());
+    pool.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_pipeline_says_why_and_the_pool_goes_on() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    let error = numbers(pool.invoke(command("Get-Nothing")).await.unwrap()).await.unwrap_err();
+    assert!(!error.outcome_unknown());
+    assert_eq!(error.error_record().unwrap().fully_qualified_error_id, "CommandNotFoundException");
+    assert_eq!(error.to_string(), "Get-Nothing failed: The term 'Get-Nothing' is not recognized");
+    assert_eq!(numbers(pool.invoke(count(2)).await.unwrap()).await.unwrap(), [1, 2]);
+    pool.close().await;
+    assert_eq!(server.count("Terminate"), 2);
+}
+
+#[tokio::test]
+async fn a_secret_arrives_after_the_keys_were_exchanged() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    let echo = Command::new("Echo").secret("Text", "P@ss wörd".to_owned().into());
+    let mut invocation = pool.invoke(PowerShell::new().command(echo)).await.unwrap();
+    assert!(
+        matches!(invocation.next().await, Some(Ok(Record::Output(Value::String(text)))) if text == "P@ss wörd")
+    );
+    pool.close().await;
+    assert_eq!(server.count("Send"), 1, "one message with the public key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_pipeline_is_given_up_and_stopped() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    let error = numbers(pool.invoke(command("Hang")).await.unwrap()).await.unwrap_err();
+    assert_eq!(error.to_string(), "no row, record or state of Hang came for 600 s");
+    assert!(error.outcome_unknown());
+    assert_eq!(
+        numbers(pool.invoke(count(1)).await.unwrap()).await.unwrap(),
+        [1],
+        "the runspace is free again"
+    );
+    pool.close().await;
+    assert_eq!((server.count("Signal"), server.count("Terminate")), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_an_invocation_stops_its_pipeline() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    drop(pool.invoke(command("Hang")).await.unwrap());
+    assert_eq!(numbers(pool.invoke(count(1)).await.unwrap()).await.unwrap(), [1]);
+    pool.close().await;
+    assert_eq!(server.count("Signal"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_slows_the_server_down() {
+    let server = Server::new(Habits { slice: 200, ..Habits::default() });
+    let pool = open(&server).await;
+    let invocation = pool.invoke(count(2000)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let fetched = server.count("Receive of a command");
+    assert!(fetched < 300, "{fetched} Receives without a reader");
+    assert_eq!(numbers(invocation).await.unwrap().len(), 2000);
+    pool.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_ends_the_pipeline_as_unknown() {
+    let server = Server::new(Habits { slice: 300, lose_receive: Some(4), ..Habits::default() });
+    let pool = open(&server).await;
+    let error = numbers(pool.invoke(count(100)).await.unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::CutOff { .. }) && error.outcome_unknown(), "{error:?}");
+    pool.close().await;
+    assert_eq!(server.count("Delete"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_pool_deletes_its_shell() {
+    let server = Server::new(Habits::default());
+    drop(open(&server).await);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(server.count("Delete"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_opening_leaves_no_shell() {
+    let server = Server::new(Habits { create_delay: Duration::from_secs(5), ..Habits::default() });
+    let line = Arc::new(Line(Arc::clone(&server)));
+    let opening = RunspacePool::open(line, shell(), PoolOptions::default());
+    assert!(tokio::time::timeout(Duration::from_secs(1), opening).await.is_err());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!((server.count("Create"), server.count("Delete")), (1, 1));
+}

@@ -1,0 +1,255 @@
+//! A shell server in memory that answers a handful of made-up commands.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use psrp_client::psrp::clixml::Value;
+use psrp_client::psrp::server::{ServerEvent, ServerOptions, ServerPool};
+use psrp_client::psrp::{ArgumentValue, ErrorRecord, PipelineId, PowerShell, StreamTarget};
+use psrp_client::wsman::client::{BoxFuture, Error, Exchange, SoapRequest, SoapResponse};
+use psrp_client::wsman::server::{Request, parse_request, write_response};
+use psrp_client::wsman::{
+    CommandId, CommandResponse, CommandState, CreateResponse, Fault, FaultCode, Limits, MessageId,
+    Operation, ReceiveResponse, Response, SignalCode, StreamPart, Verb,
+};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
+
+/// What the server saw and does.
+#[derive(Default)]
+pub(crate) struct Server {
+    state: Mutex<State>,
+    news: Notify,
+    habits: Habits,
+}
+
+/// What a test may choose.
+#[derive(Default)]
+pub(crate) struct Habits {
+    /// Bytes of output per answer; 0 stands for everything.
+    pub(crate) slice: usize,
+    /// Receives of a command from this one on are lost.
+    pub(crate) lose_receive: Option<usize>,
+    /// The Create is answered only after this time.
+    pub(crate) create_delay: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    pool: Option<ServerPool>,
+    output: HashMap<Option<PipelineId>, VecDeque<u8>>,
+    seen: Vec<String>,
+    receives: usize,
+    deleted: bool,
+}
+
+impl Server {
+    pub(crate) fn new(habits: Habits) -> Arc<Self> {
+        Arc::new(Self { habits, ..Self::default() })
+    }
+
+    /// The requests so far: verbs, and what was signalled.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.state.lock().unwrap().seen.clone()
+    }
+
+    /// Requests with this name.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.seen().iter().filter(|seen| *seen == name).count()
+    }
+
+    async fn answer(&self, request: Request, timeout: Duration) -> Response {
+        let key = match &request.operation {
+            Operation::Receive(receive) => pipeline(receive.command_id.as_ref()),
+            other => return self.perform(other),
+        };
+        let waited = tokio::time::timeout(timeout, async {
+            loop {
+                let news = self.news.notified();
+                if let Some(response) = self.take_output(key) {
+                    return response;
+                }
+                news.await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| {
+            Response::Fault(Box::new(Fault::new(
+                FaultCode::new(2_150_858_793),
+                "w:TimedOut",
+                "no output yet",
+            )))
+        })
+    }
+
+    fn take_output(&self, key: Option<PipelineId>) -> Option<Response> {
+        let mut state = self.state.lock().unwrap();
+        if state.deleted {
+            return Some(gone());
+        }
+        let running = key.is_none_or(|id| state.pool.as_ref().is_some_and(|pool| pool.knows(id)));
+        let queue = state.output.entry(key).or_default();
+        if queue.is_empty() && running {
+            return None;
+        }
+        let slice =
+            if self.habits.slice == 0 { queue.len() } else { self.habits.slice.min(queue.len()) };
+        let data: Vec<u8> = queue.drain(..slice).collect();
+        let done = queue.is_empty() && !running;
+        let command = key.map(|id| CommandId::from(id.uuid()));
+        let mut response = ReceiveResponse::default();
+        response.streams = vec![StreamPart::new("stdout", command.clone(), data)];
+        response.command_state = done.then_some(CommandState::Done);
+        response.command_id = command;
+        Some(Response::Receive(response))
+    }
+
+    fn perform(&self, operation: &Operation) -> Response {
+        let mut state = self.state.lock().unwrap();
+        let response = match operation {
+            Operation::Create(create) => {
+                let rng = rand::make_rng::<rand::rngs::StdRng>();
+                let mut pool = ServerPool::new(ServerOptions::default(), Box::new(rng));
+                pool.handle_fragments(StreamTarget::Pool, &create.creation_xml).unwrap();
+                state.pool = Some(pool);
+                let mut created = CreateResponse::default();
+                created.shell_id = create.shell_id.clone();
+                Response::Create(created)
+            }
+            Operation::Command(command) => {
+                let id = command.command_id.clone().unwrap();
+                let target = StreamTarget::Pipeline(pipeline(Some(&id)).unwrap());
+                state.pool.as_mut().unwrap().handle_fragments(target, &command.arguments).unwrap();
+                Response::Command(CommandResponse::new(id))
+            }
+            Operation::Send(send) => {
+                let target = pipeline(send.command_id.as_ref())
+                    .map_or(StreamTarget::Pool, StreamTarget::Pipeline);
+                state.pool.as_mut().unwrap().handle_fragments(target, &send.data).unwrap();
+                Response::Send
+            }
+            Operation::Signal(signal) => {
+                let id = pipeline(signal.command_id.as_ref()).unwrap();
+                let pool = state.pool.as_mut().unwrap();
+                match signal.code {
+                    SignalCode::Terminate => pool.handle_terminate(id),
+                    _ => pool.handle_stop(id),
+                }
+                Response::Signal
+            }
+            Operation::Delete => {
+                state.deleted = true;
+                Response::Empty
+            }
+            other => panic!("{} is not played", other.verb()),
+        };
+        state.run();
+        drop(state);
+        self.news.notify_waiters();
+        response
+    }
+
+    fn note(&self, request: &Request) -> usize {
+        let mut state = self.state.lock().unwrap();
+        let name = match &request.operation {
+            Operation::Signal(signal) if signal.code == SignalCode::Terminate => {
+                "Terminate".to_owned()
+            }
+            Operation::Receive(receive) if receive.command_id.is_some() => {
+                state.receives += 1;
+                "Receive of a command".to_owned()
+            }
+            other => other.verb().to_string(),
+        };
+        state.seen.push(name);
+        state.receives
+    }
+}
+
+impl State {
+    /// Does what the pipelines ask for and takes what the pool wants sent.
+    fn run(&mut self) {
+        let pool = self.pool.as_mut().unwrap();
+        while let Some(event) = pool.poll_event() {
+            match event {
+                ServerEvent::PipelineCreated { id, powershell, .. } => play(pool, id, &powershell),
+                ServerEvent::StopRequested { id, .. } => pool.stopped(id).unwrap(),
+                _ => {}
+            }
+        }
+        while let Some((target, bytes)) = pool.poll_transmit() {
+            let key = match target {
+                StreamTarget::Pool => None,
+                StreamTarget::Pipeline(id) => Some(id),
+            };
+            self.output.entry(key).or_default().extend(bytes);
+        }
+    }
+}
+
+/// The made-up commands.
+fn play(pool: &mut ServerPool, id: PipelineId, powershell: &PowerShell) {
+    let command = &powershell.commands()[0];
+    match command.name.as_str() {
+        "Count" => {
+            let ArgumentValue::Value(Value::I32(last)) = command.arguments[0].value else {
+                panic!("no number")
+            };
+            (1..=last).for_each(|number| pool.output(id, &number.into()).unwrap());
+            pool.complete(id).unwrap();
+        }
+        "Complain" => {
+            pool.warning(id, "look out").unwrap();
+            pool.error(id, &ErrorRecord::new("one went wrong", "OneWrong")).unwrap();
+            pool.complete(id).unwrap();
+        }
+        "Echo" => {
+            let ArgumentValue::Secret(secret) = &command.arguments[0].value else {
+                panic!("no secret")
+            };
+            pool.output(id, &secret.expose_secret().into()).unwrap();
+            pool.complete(id).unwrap();
+        }
+        "Hang" => {}
+        other => {
+            let message = format!("The term '{other}' is not recognized");
+            pool.fail(id, ErrorRecord::new(message, "CommandNotFoundException")).unwrap();
+        }
+    }
+}
+
+fn pipeline(id: Option<&CommandId>) -> Option<PipelineId> {
+    id.map(|id| PipelineId::new(id.uuid().unwrap()))
+}
+
+fn gone() -> Response {
+    Response::Fault(Box::new(Fault::new(
+        FaultCode::new(2_150_858_843),
+        "w:InvalidSelectors",
+        "the shell was not found",
+    )))
+}
+
+/// The server as something to talk to.
+pub(crate) struct Line(pub(crate) Arc<Server>);
+
+impl Exchange for Line {
+    fn exchange(&self, request: SoapRequest) -> BoxFuture<'_, Result<SoapResponse, Error>> {
+        Box::pin(async move {
+            let parsed = parse_request(request.envelope.as_bytes(), Limits::default()).unwrap();
+            let receives = self.0.note(&parsed);
+            let of_command = matches!(&parsed.operation, Operation::Receive(receive) if receive.command_id.is_some());
+            if of_command && self.0.habits.lose_receive.is_some_and(|from| receives >= from) {
+                return Err(Error::Lost { sent: true, source: None });
+            }
+            let response = self.0.answer(parsed, request.operation_timeout.unwrap()).await;
+            if request.verb == Verb::Create {
+                tokio::time::sleep(self.0.habits.create_delay).await;
+            }
+            let status = if matches!(response, Response::Fault(_)) { 500 } else { 200 };
+            let id = MessageId::from("uuid:00000000-0000-0000-0000-000000000001");
+            let envelope = write_response(&id, Some(&request.message_id), request.verb, &response);
+            Ok(SoapResponse::new(status, envelope.into_bytes()))
+        })
+    }
+}
