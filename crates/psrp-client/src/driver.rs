@@ -331,7 +331,11 @@ impl Driver {
     }
 
     fn break_pool(&self, error: &ShellError) {
-        tracing::warn!(shell = %self.shell.id(), error = error as &dyn std::error::Error, "the session broke");
+        // While the shell is being deleted every Receive ends in an error, as it should.
+        if self.is_open() {
+            let shell = self.shell.id();
+            tracing::warn!(%shell, error = error as &dyn std::error::Error, "the session broke");
+        }
         let reason = chain(error);
         self.change(|state| state.machine.broken(reason));
     }
