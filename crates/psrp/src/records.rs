@@ -1,0 +1,15 @@
+//! The records of the streams beside output: errors, warnings, verbose, debug, progress, information.
+//!
+//! Spec: [MS-PSRP] 2.2.2.20 ERROR_RECORD Message, 2.2.2.22 to 2.2.2.26.
+//!
+//! What surprised: any property of a record may be Nil, missing, or among `Props` instead of `MS`, so reading never fails.
+
+mod error_record;
+mod information;
+mod informational;
+mod progress;
+
+pub use error_record::{ErrorCategory, ErrorRecord};
+pub use information::InformationRecord;
+pub use informational::{InformationalKind, InformationalRecord};
+pub use progress::{ProgressRecord, ProgressType};

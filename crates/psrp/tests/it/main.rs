@@ -1,0 +1,15 @@
+//! Tests of the crate at its boundary: with recordings of others, and client against server.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests stop at what is not as expected"
+)]
+
+mod messages;
+mod pair;
+mod properties;
+mod recordings;
+mod replay;
+mod support;
+mod vectors;
