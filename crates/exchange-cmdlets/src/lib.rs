@@ -31,7 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Specifications: the published reference of Exchange's cmdlets; [MS-PSRP] 2.2.3.15 for error records. There are no
+//! Specifications: the published reference of Exchange's cmdlets; [MS-PSRP] 2.2.3.15 ErrorRecord. There are no
 //! features.
 
 mod builder;

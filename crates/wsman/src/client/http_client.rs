@@ -1,0 +1,125 @@
+//! The client itself: a pool of signed-in connections to one endpoint.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use url::Url;
+
+use super::connection::{Connection, Endpoint, Failure};
+use super::cookies::Cookies;
+use super::error::Error;
+use super::exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
+use super::options::{ClientOptions, Credentials};
+use super::pool::Pool;
+use super::tls;
+use crate::mime;
+
+/// Carries envelopes to an endpoint over HTTP.
+///
+/// Every connection signs in by itself and carries one exchange at a time; exchanges side by side use further ones,
+/// up to the limit. A request is sent again over another connection only when the server certainly did not get it, or
+/// refused it with 401 because it had forgotten the login.
+pub struct HttpClient {
+    endpoint: Endpoint,
+    pool: Pool,
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("options", &self.endpoint.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpClient {
+    /// Prepares a client. Nothing is sent before the first exchange.
+    ///
+    /// ```
+    /// use wsman::client::{ClientOptions, Credentials, Error, HttpClient};
+    /// let refused = HttpClient::new(ClientOptions::new("http://ex01/PowerShell", Credentials::basic("ann", "x")));
+    /// assert!(matches!(refused, Err(Error::Unencrypted)));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Url`] when the URL cannot be posted to, [`Error::Unencrypted`] when Basic would be sent in clear,
+    /// [`Error::CaFile`] or [`Error::TlsSettings`] when the certificates cannot be used.
+    pub fn new(options: ClientOptions) -> Result<Self, Error> {
+        let invalid = || Error::Url { url: options.url.clone() };
+        let url = Url::parse(&options.url).map_err(|_error| invalid())?;
+        let is_https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(invalid()),
+        };
+        let is_basic = matches!(options.credentials, Credentials::Basic { .. });
+        if is_basic && !is_https && !options.allow_unencrypted {
+            return Err(Error::Unencrypted);
+        }
+        let host = url.host_str().ok_or_else(invalid)?.to_owned();
+        let port = url.port_or_known_default().ok_or_else(invalid)?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.clone(),
+        };
+        let authority = HeaderValue::from_str(&authority).map_err(|_error| invalid())?;
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let target = target.parse().map_err(|_error| invalid())?;
+        let tls = if is_https { Some(tls::config(&options)?) } else { None };
+        let pool = Pool::new(options.max_connections);
+        let cookies = Cookies::default();
+        Ok(Self {
+            endpoint: Endpoint { options, host, port, authority, target, tls, cookies },
+            pool,
+        })
+    }
+
+    async fn run(&self, request: SoapRequest) -> Result<SoapResponse, Error> {
+        let options = &self.endpoint.options;
+        let limit = request.operation_timeout.unwrap_or(SERVER_TIMEOUT) + options.answer_margin;
+        let _slot = self.pool.slot().await;
+        let mut may_sign_in_again = true;
+        loop {
+            let idle = self.pool.take(options.idle_limit).await;
+            let is_fresh = idle.is_none();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => Connection::open(&self.endpoint).await?,
+            };
+            tracing::trace!(verb = %request.verb, is_fresh, "exchange");
+            match connection.exchange(&self.endpoint, &request.envelope, limit).await {
+                Ok(response) => {
+                    self.pool.put(connection);
+                    return Ok(response);
+                }
+                Err(Failure::NotSent(_)) if !is_fresh => {}
+                Err(Failure::SignedOut(_)) if may_sign_in_again => may_sign_in_again = false,
+                Err(
+                    Failure::NotSent(error) | Failure::SignedOut(error) | Failure::Other(error),
+                ) => {
+                    return Err(error);
+                }
+            }
+            tracing::debug!(verb = %request.verb, "the request goes over another connection");
+        }
+    }
+}
+
+impl Exchange for HttpClient {
+    fn exchange(&self, request: SoapRequest) -> BoxFuture<'_, Result<SoapResponse, Error>> {
+        Box::pin(self.run(request))
+    }
+
+    fn overhead(&self) -> usize {
+        let is_sealed = self.endpoint.tls.is_none()
+            && !matches!(self.endpoint.options.credentials, Credentials::Basic { .. });
+        if is_sealed { mime::OVERHEAD } else { 0 }
+    }
+}
+
+/// What servers take for the operation timeout when the client names none.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(60);

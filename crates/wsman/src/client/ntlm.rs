@@ -1,0 +1,177 @@
+//! NTLM, bare within the scheme `Negotiate`, as servers accept it beside SPNEGO.
+//!
+//! Spec: [MS-NLMP] 3.1.5 Message Processing Events and Sequencing Rules, [MS-NLMP] 3.4 Session Security Details.
+//!
+//! NTLM has no proof of who the server is: a wrong password shows only when the server refuses the last token.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sspi::{
+    AuthIdentity, AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialUse,
+    DataRepresentation, EncryptionFlags, Ntlm, SecurityBuffer, SecurityBufferRef, SecurityStatus,
+    Sspi as _, SspiImpl as _, Username,
+};
+
+use super::auth::{SecurityContext, Step};
+use super::error::SecurityError;
+use super::exchange::BoxFuture;
+use crate::mime::Protocol;
+
+/// The length of NTLM's signature.
+const SIGNATURE: usize = 16;
+
+pub(crate) struct NtlmContext {
+    ntlm: Ntlm,
+    credentials: Option<AuthIdentityBuffers>,
+    target: String,
+}
+
+impl NtlmContext {
+    /// Prepares a login at `host` as `username`, bound to a certificate or not.
+    pub(crate) fn new(
+        host: &str,
+        username: &str,
+        password: &SecretString,
+        binding: Option<&[u8]>,
+    ) -> Result<Self, SecurityError> {
+        let mut ntlm = Ntlm::new();
+        if let Some(binding) = binding {
+            ntlm.set_channel_bindings(binding);
+        }
+        let identity = AuthIdentity {
+            username: Username::parse(username).map_err(SecurityError::new)?,
+            password: password.expose_secret().to_owned().into(),
+        };
+        let acquired = quietly(|| {
+            ntlm.acquire_credentials_handle()
+                .with_credential_use(CredentialUse::Outbound)
+                .with_auth_data(&identity)
+                .execute(&mut ntlm)
+        });
+        let acquired = acquired.map_err(SecurityError::new)?;
+        Ok(Self { ntlm, credentials: acquired.credentials_handle, target: format!("HTTP/{host}") })
+    }
+
+    fn next(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
+        let mut input = [SecurityBuffer::new(token.to_vec(), BufferType::Token)];
+        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let flags = ClientRequestFlags::MUTUAL_AUTH
+            | ClientRequestFlags::INTEGRITY
+            | ClientRequestFlags::CONFIDENTIALITY
+            | ClientRequestFlags::REPLAY_DETECT
+            | ClientRequestFlags::SEQUENCE_DETECT;
+        let mut builder = self
+            .ntlm
+            .initialize_security_context()
+            .with_credentials_handle(&mut self.credentials)
+            .with_context_requirements(flags)
+            .with_target_data_representation(DataRepresentation::Native)
+            .with_target_name(&self.target)
+            .with_output(&mut output);
+        if !token.is_empty() {
+            builder = builder.with_input(&mut input);
+        }
+        let result = self
+            .ntlm
+            .initialize_security_context_impl(&mut builder)
+            .map_err(SecurityError::new)?
+            .resolve_to_result()
+            .map_err(SecurityError::new)?;
+        let complete = [SecurityStatus::CompleteNeeded, SecurityStatus::CompleteAndContinue];
+        if complete.contains(&result.status) {
+            self.ntlm.complete_auth_token(&mut output).map_err(SecurityError::new)?;
+        }
+        let waits = [SecurityStatus::ContinueNeeded, SecurityStatus::CompleteAndContinue];
+        let [SecurityBuffer { buffer: token, .. }] = output;
+        Ok(Step { token, is_final: !waits.contains(&result.status) })
+    }
+}
+
+impl SecurityContext for NtlmContext {
+    fn step<'a>(&'a mut self, token: &'a [u8]) -> BoxFuture<'a, Result<Step, SecurityError>> {
+        Box::pin(async move { quietly(|| self.next(token)) })
+    }
+
+    fn wrap(&mut self, data: &mut Vec<u8>) -> Result<Vec<u8>, SecurityError> {
+        let mut signature = vec![0; SIGNATURE];
+        let mut message =
+            [SecurityBufferRef::token_buf(&mut signature), SecurityBufferRef::data_buf(data)];
+        quietly(|| self.ntlm.encrypt_message(EncryptionFlags::empty(), &mut message))
+            .map_err(SecurityError::new)?;
+        Ok(signature)
+    }
+
+    fn unwrap(&mut self, signature: &mut [u8], data: &mut Vec<u8>) -> Result<(), SecurityError> {
+        // The library panics on a token that is shorter than a signature and takes a longer one for data.
+        if signature.len() != SIGNATURE {
+            return Err(SecurityError::new("the signature has a wrong length"));
+        }
+        let mut message =
+            [SecurityBufferRef::token_buf(signature), SecurityBufferRef::data_buf(data)];
+        quietly(|| self.ntlm.decrypt_message(&mut message)).map_err(SecurityError::new)?;
+        Ok(())
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Spnego
+    }
+}
+
+/// Keeps the library from logging: it would write whole messages, and the buffers of a login.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    tracing::dispatcher::with_default(&tracing::Dispatch::none(), work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(username: &str) -> Result<NtlmContext, SecurityError> {
+        NtlmContext::new("ex01.contoso.com", username, &"secret".into(), Some(b"binding"))
+    }
+
+    #[test]
+    fn the_first_token_negotiates() {
+        for username in [r"CONTOSO\ann", "ann@contoso.com", "ann"] {
+            let step = context(username).unwrap().next(&[]).unwrap();
+            assert!(step.token.starts_with(b"NTLMSSP\0\x01") && !step.is_final);
+        }
+    }
+
+    #[test]
+    fn broken_tokens_and_messages_are_errors() {
+        for token in [&b"x"[..], b"NTLMSSP\0\x02\0\0\0", &[0; 64]] {
+            let mut context = context("ann").unwrap();
+            context.next(&[]).unwrap();
+            assert!(context.next(token).is_err());
+        }
+        let mut context = context("ann").unwrap();
+        assert!(context.unwrap(&mut [0; 15], &mut vec![1]).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_challenge_panics(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..120)) {
+            let mut context = context("ann").unwrap();
+            context.next(&[]).unwrap();
+            let mut token = b"NTLMSSP\0\x02\0\0\0".to_vec();
+            token.extend_from_slice(&body);
+            let _ = context.next(&token);
+        }
+
+        #[test]
+        fn no_target_info_panics(flags in proptest::prelude::any::<u32>(), offset in 40_u8..70, info in proptest::collection::vec(0_u8..12, 0..60)) {
+            let mut context = context("ann").unwrap();
+            context.next(&[]).unwrap();
+            let mut token = b"NTLMSSP\0\x02\0\0\0".to_vec();
+            token.extend_from_slice(&[0, 0, 0, 0, 56, 0, 0, 0]);
+            token.extend_from_slice(&flags.to_le_bytes());
+            token.extend_from_slice(&[7; 8]);
+            token.extend_from_slice(&[0; 8]);
+            let length = u8::try_from(info.len()).unwrap();
+            token.extend_from_slice(&[length, 0, length, 0, offset, 0, 0, 0]);
+            token.extend_from_slice(&[0; 8]);
+            token.extend_from_slice(&info);
+            let _ = context.next(&token);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! TLS settings: the system's roots and one file; verification cannot be switched off.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::error::Error;
+use super::options::ClientOptions;
+
+/// Makes the settings of all connections of a client.
+pub(crate) fn config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = RootCertStore::empty();
+    if options.native_roots {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::debug!(%error, "a root certificate of the system could not be read");
+        }
+        let (added, ignored) = roots.add_parsable_certificates(found.certs);
+        tracing::debug!(added, ignored, "root certificates of the system");
+    }
+    if let Some(path) = &options.ca_file {
+        for certificate in read_certificates(path)? {
+            roots.add(certificate).map_err(Error::TlsSettings)?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::TlsSettings)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let failed = |source| Error::CaFile { path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(|source| failed(Some(source)))?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|error| {
+            failed(Some(io::Error::new(io::ErrorKind::InvalidData, error.to_string())))
+        })?;
+    if certificates.is_empty() { Err(failed(None)) } else { Ok(certificates) }
+}

@@ -1,0 +1,358 @@
+//! Fault codes with names and advice.
+//!
+//! The codes are Windows error codes; those of WS-Management begin at 0x80338000. What to do after one depends
+//! on the operation only for a time-out: a Receive that timed out merely had nothing to tell.
+
+use std::fmt;
+
+use crate::operation::Verb;
+
+/// The code of a `WSManFault`: a 32-bit Windows error code.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FaultCode(u32);
+
+/// What a client may do after a fault.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// The same request may be made again at once.
+    Repeat,
+    /// The request was refused before anything happened; it may be made again after a while.
+    Later,
+    /// The shell is lost. Only a new one helps, and work that changes things must be checked first.
+    NewShell,
+    /// The connection is useless; another one may work.
+    NewConnection,
+    /// It cannot be told whether the request was carried out.
+    Unknown,
+    /// Making the request again would be refused again.
+    Never,
+}
+
+impl FaultCode {
+    /// Wraps a code.
+    #[must_use]
+    pub const fn new(code: u32) -> Self {
+        Self(code)
+    }
+
+    /// Returns the number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Reads a code as decimal (`2150858843`), signed decimal (`-2144108453`) or hexadecimal (`0x8033805B`).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            return u32::from_str_radix(hex, 16).ok().map(Self);
+        }
+        if let Ok(code) = text.parse() {
+            return Some(Self(code));
+        }
+        text.parse().ok().map(|code: i32| Self(code.cast_unsigned()))
+    }
+
+    /// Returns the name that Windows gives the code, without its prefix; `None` when it is not in the table.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        self.entry().map(|entry| entry.1)
+    }
+
+    /// Tells what a client may do after this fault of an operation.
+    #[must_use]
+    pub fn advice(self, verb: Verb) -> Advice {
+        let receive = verb == Verb::Receive;
+        match self {
+            Self::OPERATION_TIMED_OUT if !receive => Advice::Unknown,
+            Self::SERVICE_STREAM_DISCONNECTED if !receive => Advice::Unknown,
+            code => code.entry().map_or(Advice::Never, |entry| entry.2),
+        }
+    }
+
+    /// Tells whether this says that a shell or command that is being closed is gone already, which is success.
+    #[must_use]
+    pub fn is_already_gone(self) -> bool {
+        matches!(
+            self,
+            Self::OPERATION_ABORTED
+                | Self::UNEXPECTED_SELECTORS
+                | Self::SHELL_CLOSED
+                | Self::COMMAND_CLOSED
+                | Self::COMMAND_TERMINATED
+        )
+    }
+
+    /// Tells whether the shell is lost.
+    #[must_use]
+    pub fn is_shell_gone(self) -> bool {
+        self.advice(Verb::Receive) == Advice::NewShell
+    }
+
+    /// Tells whether a quota of shells, operations, users or requests is used up.
+    #[must_use]
+    pub fn is_quota(self) -> bool {
+        self == Self::QUOTA_LIMIT
+            || matches!(self.0, 2_150_859_173..=2_150_859_176 | 2_150_859_179)
+            || matches!(self.0, 2_150_859_236..=2_150_859_241)
+    }
+
+    fn entry(self) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| entry.0 == self.0)
+    }
+}
+
+impl From<u32> for FaultCode {
+    fn from(code: u32) -> Self {
+        Self(code)
+    }
+}
+
+impl fmt::Display for FaultCode {
+    /// Writes the number, and the name if there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} {name}", self.0),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for FaultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FaultCode({self})")
+    }
+}
+
+type Entry = (u32, &'static str, Advice);
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $advice:ident;)*) => {
+        impl FaultCode {
+            $($(#[$doc])* pub const $name: Self = Self($code);)*
+        }
+
+        const TABLE: &[Entry] = &[$(($code, $text, Advice::$advice)),*];
+    };
+}
+
+codes! {
+    /// The user is not authorised, or has no role on the endpoint.
+    ACCESS_DENIED = 5, "ACCESS_DENIED", Never;
+    /// The server is out of memory.
+    NOT_ENOUGH_MEMORY = 8, "NOT_ENOUGH_MEMORY", Later;
+    /// The server is out of memory.
+    OUT_OF_MEMORY = 14, "OUTOFMEMORY", Later;
+    /// The server does not do this, for instance a chunked request.
+    NOT_SUPPORTED = 50, "NOT_SUPPORTED", Never;
+    /// The network path was not found.
+    BAD_NETWORK_PATH = 53, "BAD_NETPATH", Later;
+    /// A parameter is wrong.
+    INVALID_PARAMETER = 87, "INVALID_PARAMETER", Never;
+    /// The shell, the command or the service is being closed.
+    OPERATION_ABORTED = 995, "OPERATION_ABORTED", NewShell;
+    /// The server is shutting down.
+    SHUTDOWN_IN_PROGRESS = 1115, "SHUTDOWN_IN_PROGRESS", NewShell;
+    /// No logon server could be reached.
+    NO_LOGON_SERVERS = 1311, "NO_LOGON_SERVERS", Never;
+    /// The logon session does not exist.
+    NO_SUCH_LOGON_SESSION = 1312, "NO_SUCH_LOGON_SESSION", Never;
+    /// The user name or the password is wrong.
+    LOGON_FAILURE = 1326, "LOGON_FAILURE", Never;
+    /// The RPC server is unavailable.
+    RPC_UNAVAILABLE = 1722, "RPC_S_SERVER_UNAVAILABLE", Later;
+    /// The process behind the shell died.
+    RPC_CALL_FAILED = 1726, "RPC_S_CALL_FAILED", NewShell;
+    /// The process behind the shell died before it began.
+    RPC_CALL_FAILED_DNE = 1727, "RPC_S_CALL_FAILED_DNE", NewShell;
+    /// A file of the plug-in was not found.
+    FILE_NOT_FOUND = 2_147_942_402, "FILE_NOT_FOUND", Never;
+    /// The user's profile was unloaded under the shell.
+    KEY_DELETED = 2_147_943_418, "KEY_DELETED", NewShell;
+    /// The resource was not found.
+    RESOURCE_NOT_FOUND = 2_150_858_752, "RESOURCE_NOT_FOUND", Never;
+    /// The resource URI is malformed.
+    INVALID_URI = 2_150_858_754, "INVALID_URI", Never;
+    /// The plug-in failed; its own text says how.
+    PROVIDER_FAILURE = 2_150_858_755, "PROVIDER_FAILURE", Never;
+    /// The server's configuration is broken.
+    CONFIG_CORRUPTED = 2_150_858_757, "CONFIG_CORRUPTED", Never;
+    /// An addressing header is malformed.
+    ADDRESSING_INVALID_HEADER = 2_150_858_767, "INVALID_MESSAGE_INFORMATION_HEADER", Never;
+    /// A header that is marked as to be understood was not.
+    MUST_UNDERSTAND = 2_150_858_768, "SOAP_FAULT_MUST_UNDERSTAND", Never;
+    /// An addressing header is missing.
+    ADDRESSING_HEADER_REQUIRED = 2_150_858_769, "MESSAGE_INFORMATION_HEADER_REQUIRED", Never;
+    /// The server behind the front end could not be reached.
+    DESTINATION_UNREACHABLE = 2_150_858_770, "DESTINATION_UNREACHABLE", Later;
+    /// The server does not know the action.
+    ACTION_NOT_SUPPORTED = 2_150_858_771, "ACTION_NOT_SUPPORTED", Never;
+    /// The request is larger than the server takes.
+    ENVELOPE_TOO_LARGE = 2_150_858_790, "ENVELOPE_TOO_LARGE", Never;
+    /// The operation timeout passed; after Receive this only means that there is no output yet.
+    OPERATION_TIMED_OUT = 2_150_858_793, "OPERATION_TIMEDOUT", Repeat;
+    /// The resource URI is too long.
+    URI_LIMIT = 2_150_858_797, "URI_LIMIT", Never;
+    /// Something else is being done with the shell.
+    CONCURRENCY = 2_150_858_802, "CONCURRENCY", Later;
+    /// The envelope size, the URI or the options are out of bounds.
+    ENCODING_LIMIT = 2_150_858_805, "ENCODING_LIMIT", Never;
+    /// Authentication failed.
+    FAILED_AUTHENTICATION = 2_150_858_806, "FAILED_AUTHENTICATION", Never;
+    /// The endpoint does not know the session configuration.
+    INVALID_RESOURCE_URI = 2_150_858_811, "INVALID_RESOURCE_URI", Never;
+    /// The selectors are malformed.
+    INVALID_SELECTORS = 2_150_858_813, "INVALID_SELECTORS", Never;
+    /// Too many shells or users, in the words of older servers.
+    QUOTA_LIMIT = 2_150_858_815, "QUOTA_LIMIT", Later;
+    /// The body is not as the schema has it.
+    SCHEMA_VALIDATION_ERROR = 2_150_858_817, "SCHEMA_VALIDATION_ERROR", Never;
+    /// The server does not have this feature.
+    UNSUPPORTED_FEATURE = 2_150_858_818, "UNSUPPORTED_FEATURE", Never;
+    /// The answer would be larger than the client takes.
+    ENVELOPE_EXCEEDED = 2_150_858_824, "MAX_ENVELOPE_SIZE_EXCEEDED", Never;
+    /// The answer would be larger than the server writes.
+    SERVER_ENVELOPE_LIMIT = 2_150_858_825, "SERVER_ENVELOPE_LIMIT", Never;
+    /// There is no such shell or command: closed, timed out, or on another server.
+    UNEXPECTED_SELECTORS = 2_150_858_843, "UNEXPECTED_SELECTORS", NewShell;
+    /// The HTTP method is wrong.
+    BAD_METHOD = 2_150_858_868, "BAD_METHOD", Never;
+    /// The operation timeout is malformed.
+    INVALID_TIMEOUT_HEADER = 2_150_858_881, "INVALID_TIMEOUT_HEADER", Never;
+    /// The plug-in stopped.
+    PLUGIN_FAILED = 2_150_858_883, "PLUGIN_FAILED", NewShell;
+    /// Locale or DataLocale was marked as to be understood.
+    MUST_UNDERSTAND_LOCALE = 2_150_858_887, "MUSTUNDERSTAND_ON_LOCALE_UNSUPPORTED", Never;
+    /// Unencrypted traffic is switched off.
+    UNENCRYPTED_DISABLED = 2_150_858_974, "CLIENT_UNENCRYPTED_DISABLED", Never;
+    /// The content type is not the one of the encryption.
+    CONTENT_TYPE_MISMATCH = 2_150_859_000, "CONTENT_TYPE_MISMATCH", NewConnection;
+    /// The message could not be decrypted.
+    CANNOT_DECRYPT = 2_150_859_001, "CANNOT_DECRYPT", NewConnection;
+    /// The network timed out.
+    NETWORK_TIMED_OUT = 2_150_859_046, "NETWORK_TIMEDOUT", Unknown;
+    /// Another Receive for the same target is under way.
+    RECEIVE_IN_PROGRESS = 2_150_859_047, "WINRS_RECEIVE_IN_PROGRESS", Never;
+    /// Receive had no data.
+    RECEIVE_NO_DATA = 2_150_859_048, "WINRS_RECEIVE_NO_RESPONSE_DATA", Repeat;
+    /// The shell is closed already.
+    SHELL_CLOSED = 2_150_859_082, "WINRS_SHELL_CLOSED", NewShell;
+    /// The command is closed already.
+    COMMAND_CLOSED = 2_150_859_087, "WINRS_COMMAND_CLOSED", NewShell;
+    /// The shell's resource URI is wrong.
+    SHELL_URI_INVALID = 2_150_859_099, "WINRS_SHELL_URI_INVALID", Never;
+    /// The shell is not open.
+    SHELL_NOT_INITIALIZED = 2_150_859_118, "SHELL_NOT_INITIALIZED", NewShell;
+    /// The session belongs to another server, whose address the text names.
+    REDIRECT_REQUESTED = 2_150_859_161, "REDIRECT_REQUESTED", Never;
+    /// The user has too many shells.
+    QUOTA_MAX_SHELLS = 2_150_859_173, "QUOTA_MAX_SHELLS", Later;
+    /// The user has too many operations under way.
+    QUOTA_MAX_OPERATIONS = 2_150_859_174, "QUOTA_MAX_OPERATIONS", Later;
+    /// The user makes requests too fast; the text says how long to wait.
+    QUOTA_USER = 2_150_859_175, "QUOTA_USER", Later;
+    /// All users together make requests too fast.
+    QUOTA_SYSTEM = 2_150_859_176, "QUOTA_SYSTEM", Later;
+    /// The request comes from another user than Create did.
+    DIFFERENT_AUTHZ_TOKEN = 2_150_859_177, "DIFFERENT_AUTHZ_TOKEN", Never;
+    /// Too many users have shells.
+    QUOTA_MAX_SHELLUSERS = 2_150_859_179, "QUOTA_MAX_SHELLUSERS", Later;
+    /// Remote shells are not allowed.
+    REMOTE_SHELLS_NOT_ALLOWED = 2_150_859_180, "REMOTESHELLS_NOT_ALLOWED", Never;
+    /// A Disconnect ended the Receive.
+    SHELL_DISCONNECTED = 2_150_859_204, "WINRS_SHELL_DISCONNECTED", Never;
+    /// The shell cannot be disconnected.
+    DISCONNECT_NOT_SUPPORTED = 2_150_859_205, "WINRS_SHELL_DISCONNECT_NOT_SUPPORTED", Never;
+    /// The shell belongs to another session.
+    SESSION_MISMATCH = 2_150_859_206, "WINRS_CLIENT_SESSION_MISMATCH", Never;
+    /// The command was terminated.
+    COMMAND_TERMINATED = 2_150_859_212, "COMMAND_TERMINATED", Never;
+    /// Another client is connected to the shell.
+    CONNECTED_ELSEWHERE = 2_150_859_213, "SHELL_CONNECTED_TO_DIFFERENT_CLIENT", Never;
+    /// The shell cannot be disconnected now.
+    DISCONNECT_NOT_VALID = 2_150_859_215, "WINRS_SHELL_DISCONNECT_OPERATION_NOT_VALID", Never;
+    /// The shell cannot be reconnected now.
+    RECONNECT_NOT_VALID = 2_150_859_216, "WINRS_SHELL_RECONNECT_OPERATION_NOT_VALID", Never;
+    /// The proposed command id is not valid.
+    COMMAND_ID_INVALID = 2_150_859_220, "WINRS_SHELLCOMMAND_CLIENTID_NOT_VALID", Never;
+    /// The proposed shell id is not valid.
+    SHELL_ID_INVALID = 2_150_859_221, "WINRS_SHELL_CLIENTID_NOT_VALID", Never;
+    /// The proposed command id is in use.
+    COMMAND_ID_CONFLICT = 2_150_859_222, "WINRS_SHELLCOMMAND_CLIENTID_RESOURCE_CONFLICT", Never;
+    /// The proposed shell id is in use.
+    SHELL_ID_CONFLICT = 2_150_859_223, "WINRS_SHELL_CLIENTID_RESOURCE_CONFLICT", Never;
+    /// The server dropped the stream.
+    SERVICE_STREAM_DISCONNECTED = 2_150_859_230, "SERVICE_STREAM_DISCONNECTED", Repeat;
+    /// The shell could not be started as the user that it is meant to run as.
+    RUN_AS_FAILED = 2_150_859_231, "CREATESHELL_RUNAS_FAILED", Never;
+    /// The endpoint has too many shells of this user.
+    PLUGIN_QUOTA_SHELLS = 2_150_859_236, "QUOTA_MAX_SHELLS_PPQ", Later;
+    /// The endpoint has too many users.
+    PLUGIN_QUOTA_USERS = 2_150_859_237, "QUOTA_MAX_USERS_PPQ", Later;
+    /// The endpoint has too many shells.
+    PLUGIN_QUOTA_PLUGIN_SHELLS = 2_150_859_238, "QUOTA_MAX_PLUGINSHELLS_PPQ", Later;
+    /// The endpoint has too many operations under way.
+    PLUGIN_QUOTA_PLUGIN_OPERATIONS = 2_150_859_239, "QUOTA_MAX_PLUGINOPERATIONS_PPQ", Later;
+    /// The user has too many operations under way at the endpoint.
+    PLUGIN_QUOTA_OPERATIONS = 2_150_859_240, "QUOTA_MAX_OPERATIONS_USER_PPQ", Later;
+    /// The shell has too many commands.
+    PLUGIN_QUOTA_COMMANDS = 2_150_859_241, "QUOTA_MAX_COMMANDS_PER_SHELL_PPQ", Later;
+    /// The idle timeout is out of bounds.
+    IDLE_TIMEOUT_OUT_OF_BOUNDS = 2_150_859_250, "IDLETIMEOUT_OUTOFBOUNDS", Never;
+    /// PowerShell does not speak the protocol version that was asked for.
+    PROTOCOL_VERSION_MISMATCH = 2_152_991_685, "PROTOCOL_VERSION_MISMATCH", Never;
+    /// PowerShell does not understand an option.
+    OPTION_NOT_UNDERSTOOD = 2_152_991_686, "OPTION_NOT_UNDERSTOOD", Never;
+    /// The option `protocolversion` is missing.
+    PROTOCOL_VERSION_NOT_FOUND = 2_152_991_687, "PROTOCOL_VERSION_NOT_FOUND", Never;
+    /// PowerShell failed with an exception.
+    MANAGED_EXCEPTION = 2_152_992_672, "MANAGED_EXCEPTION", Never;
+    /// PowerShell's plug-in is closing.
+    PLUGIN_CLOSING = 2_152_992_673, "PLUGIN_CLOSING", NewShell;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_notations_are_one_code() {
+        for text in ["2150858843", " 0x8033805B", "0x8033805b", "-2144108453 "] {
+            assert_eq!(FaultCode::parse(text), Some(FaultCode::UNEXPECTED_SELECTORS), "{text}");
+        }
+        for text in ["", "0x", "x", "4294967296", "-2147483649"] {
+            assert_eq!(FaultCode::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn advice_depends_on_the_verb_after_a_timeout() {
+        let code = FaultCode::OPERATION_TIMED_OUT;
+        assert_eq!(code.advice(Verb::Receive), Advice::Repeat);
+        assert_eq!(code.advice(Verb::Send), Advice::Unknown);
+        assert_eq!(FaultCode::QUOTA_USER.advice(Verb::Create), Advice::Later);
+        assert_eq!(FaultCode::new(12345).advice(Verb::Create), Advice::Never);
+    }
+
+    #[test]
+    fn the_table_has_no_code_twice() {
+        let mut codes: Vec<u32> = TABLE.iter().map(|entry| entry.0).collect();
+        codes.sort_unstable();
+        let count = codes.len();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
+    }
+
+    #[test]
+    fn quotas_and_lost_shells_are_recognised() {
+        assert!(
+            FaultCode::QUOTA_MAX_SHELLS.is_quota() && FaultCode::PLUGIN_QUOTA_COMMANDS.is_quota()
+        );
+        assert!(!FaultCode::DIFFERENT_AUTHZ_TOKEN.is_quota());
+        assert!(FaultCode::UNEXPECTED_SELECTORS.is_shell_gone());
+        assert!(!FaultCode::OPERATION_TIMED_OUT.is_shell_gone());
+        assert!(FaultCode::COMMAND_TERMINATED.is_already_gone());
+    }
+}

@@ -1,0 +1,18 @@
+//! Tests against what others wrote: recordings of real servers, and a server of other people's making.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail by panicking, as the tests do"
+)]
+
+mod data;
+#[cfg(feature = "client")]
+mod peer;
+mod recordings;
+mod round_trip;
+#[cfg(feature = "client")]
+mod scripted;
+#[cfg(feature = "client")]
+mod shell;
