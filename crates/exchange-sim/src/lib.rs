@@ -1,1 +1,61 @@
-//! A simulated Exchange server to develop and test against
+//! A simulated Exchange server to develop and test against.
+//!
+//! It is a whole organisation in memory with the endpoint that a real one has: HTTP with NTLM and message encryption,
+//! WS-Management shells, PowerShell remoting, and the recipient cmdlets behind it, which keep the directory's rules. What it
+//! does is taken from public documentation and recordings; where those are silent, the documentation of an item says so.
+//!
+//! **It proves nothing about this workspace's codecs**, for it is built on them: [`clixml`], [`psrp`] and [`wsman`] would
+//! make the same mistake on both sides. Only its NTLM and SPNEGO halves and the framing of sealed answers are written apart
+//! from the client's. Recordings of real servers, other people's clients and a real PowerShell judge the codecs.
+//!
+//! What it leaves to others: nothing here knows the connector. The real thing differs in more than this, but these were left
+//! out on purpose: Kerberos, TLS, groups and contacts, roles, replication between the domain controllers, mailbox contents.
+//!
+//! Begin with [`Simulator`] and [`SimOptions`]; [`Exchange`] with [`Run`] are the cmdlets alone, without a network.
+//!
+//! ```
+//! use exchange_sim::{Infrastructure, SimOptions, Simulator, View};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = SimOptions::default().mailboxes(50).infrastructure(Infrastructure::Hybrid).fault("slow=0.2@Receive:3".parse()?);
+//! let simulator = Simulator::start(options).await?;
+//! // Whoever connects needs no more than this.
+//! assert!(simulator.settings_toml().contains(&simulator.url()));
+//! // What its clients did can be looked at from behind.
+//! let remote = simulator.recipients().into_iter().filter(|recipient| View::RemoteMailbox.shows(recipient.kind));
+//! assert_eq!(remote.count(), 40);
+//! assert_eq!(simulator.open_shells(), 0);
+//! simulator.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Specifications: [MS-WSMV] (Create, Command, Send, Receive, Signal, Delete), [MS-PSRP] through [`psrp::server`], [MS-NLMP]
+//! (NTLMv2, sealing), [RFC 4178] SPNEGO, and Microsoft's reference of the Exchange cmdlets. There are no features.
+//!
+//! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/
+//! [MS-PSRP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-psrp/
+//! [MS-NLMP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-nlmp/
+//! [RFC 4178]: https://www.rfc-editor.org/rfc/rfc4178
+
+mod cmdlets;
+mod directory;
+mod fault;
+mod http;
+mod object;
+mod opath;
+mod options;
+mod simulator;
+mod views;
+
+pub use cmdlets::{
+    Answer, Argument, Call, CmdletError, ErrorCategory, ErrorTarget, Exchange, Invocation, Prompt,
+    Record, Run, Session,
+};
+pub use directory::{Directory, MailboxKind, Organization, Recipient, RecipientKind};
+pub use fault::{Fault, FaultKind, FaultSpecError};
+pub use object::{Field, Item, ListType, Rich, Row};
+pub use options::{Infrastructure, SimOptions, UnknownInfrastructure};
+pub use simulator::{Simulator, StartError};
+pub use views::View;

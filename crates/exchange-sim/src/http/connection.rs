@@ -1,0 +1,437 @@
+//! What one connection answers to its requests, one after another.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, SET_COOKIE, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
+};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use wsman::server::{parse_request, write_response};
+use wsman::{Fault, FaultCode, Limits, MessageId, Operation, Verb};
+
+use super::logon::{Logon, Step, basic_is_right};
+use super::operations::random_uuid;
+use super::seal;
+use super::server::Service;
+use crate::fault::FaultKind;
+
+/// The largest request body: what IIS reads for this directory, and room for the framing of a sealed one.
+const MAX_BODY: usize = 512_000 + 4_096;
+/// From 1601 to 1970 in units of 100 ns.
+const FILE_TIME_EPOCH: u64 = 116_444_736_000_000_000;
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed on purpose")]
+pub(super) struct Dropped;
+
+/// A connection's state.
+#[derive(Debug)]
+pub(super) struct Connection {
+    service: Arc<Service>,
+    logon: Logon,
+}
+
+/// An answer before it becomes HTTP's.
+struct Answer {
+    status: StatusCode,
+    content_type: &'static str,
+    body: Vec<u8>,
+    authenticate: Vec<String>,
+    cookie: Option<String>,
+    close: bool,
+    cut: bool,
+}
+
+impl Answer {
+    const fn new(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type,
+            body,
+            authenticate: Vec::new(),
+            cookie: None,
+            close: false,
+            cut: false,
+        }
+    }
+
+    fn text(status: StatusCode, text: &str) -> Self {
+        Self::new(status, "text/html; charset=utf-8", text.as_bytes().to_vec())
+    }
+
+    const fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+}
+
+impl Connection {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self { service, logon: Logon::None }
+    }
+
+    /// Answers one request.
+    pub(super) async fn handle(
+        &mut self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Payload>, Dropped> {
+        let answer = self.answer(request).await?;
+        Ok(self.response(answer))
+    }
+
+    fn response(&self, answer: Answer) -> Response<Payload> {
+        let cut = answer.cut;
+        let mut response = Response::new(Payload::new(answer.body, cut));
+        *response.status_mut() = answer.status;
+        let headers = response.headers_mut();
+        headers.insert("Server", HeaderValue::from_static("Microsoft-IIS/10.0"));
+        if let Ok(name) = HeaderValue::from_str(self.service.server_name()) {
+            headers.insert("X-FEServer", name);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        for offer in answer.authenticate {
+            if let Ok(offer) = HeaderValue::from_str(&offer) {
+                headers.append(WWW_AUTHENTICATE, offer);
+            }
+        }
+        if let Some(cookie) = answer.cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        if answer.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn answer(&mut self, request: Request<Incoming>) -> Result<Answer, Dropped> {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().trim_end_matches('/');
+        if !path.eq_ignore_ascii_case("/powershell") {
+            return Ok(Answer::text(
+                StatusCode::NOT_FOUND,
+                "<html><body><h2>404 - File or directory not found.</h2></body></html>",
+            ));
+        }
+        if head.method != Method::POST {
+            return Ok(Answer::text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "<html><body><h2>405 - Method not allowed.</h2></body></html>",
+            )
+            .closing());
+        }
+        if head.headers.contains_key(TRANSFER_ENCODING) {
+            return Ok(Answer::text(StatusCode::LENGTH_REQUIRED, "").closing());
+        }
+        let body = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Ok(Answer::text(StatusCode::PAYLOAD_TOO_LARGE, "").closing());
+            }
+            Err(_) => return Err(Dropped),
+        };
+        let content_type = head
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        self.authenticated(authorization, content_type, &body).await
+    }
+
+    /// Signs in if asked to, and goes on to the body once somebody is in.
+    async fn authenticated(
+        &mut self,
+        authorization: Option<&str>,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Answer, Dropped> {
+        let mut last_token = None;
+        if let Some(authorization) = authorization {
+            if let Some(kind) = self.service.faults.strike("Auth")
+                && let Some(answer) = self.before(&kind, &Fault::default()).await?
+            {
+                return Ok(answer);
+            }
+            let (scheme, value) = authorization.split_once(' ').unwrap_or((authorization, ""));
+            if scheme.eq_ignore_ascii_case("basic") && self.service.allow_unencrypted {
+                if !basic_is_right(&self.service.account, value) {
+                    return Ok(self.unauthorized(None));
+                }
+                return self.plain(body, true).await;
+            }
+            match self.step(scheme, value) {
+                Some(Step::Continue(token)) => return Ok(self.unauthorized(Some(&token))),
+                Some(Step::Done(token)) => last_token = token,
+                None => return Ok(self.unauthorized(None)),
+            }
+        }
+        if self.logon.session().is_none() {
+            return Ok(self.unauthorized(None));
+        }
+        let mut answer = if body.is_empty() {
+            Answer::new(StatusCode::OK, "application/soap+xml;charset=UTF-8", Vec::new())
+        } else if wsman::mime::is_sealed(content_type) {
+            self.sealed(content_type, body).await?
+        } else if self.service.allow_unencrypted {
+            self.plain(body, false).await?
+        } else {
+            Answer::text(StatusCode::BAD_REQUEST, "Unencrypted traffic is not allowed.").closing()
+        };
+        answer
+            .authenticate
+            .extend(last_token.map(|token| format!("Negotiate {}", STANDARD.encode(token))));
+        Ok(answer)
+    }
+
+    fn step(&mut self, scheme: &str, value: &str) -> Option<Step> {
+        if !scheme.eq_ignore_ascii_case("negotiate") {
+            return None;
+        }
+        let token = STANDARD.decode(value.trim()).ok()?;
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let file_time = FILE_TIME_EPOCH + u64::try_from(now.as_nanos() / 100).unwrap_or(0);
+        let step = self.logon.step(&self.service.account, &token, rand::random(), file_time);
+        step.inspect_err(|error| tracing::debug!(%error, "sign-in refused")).ok()
+    }
+
+    fn unauthorized(&self, token: Option<&[u8]>) -> Answer {
+        let mut answer = Answer::text(
+            StatusCode::UNAUTHORIZED,
+            "<html><body><h2>401 - Unauthorized: Access is denied due to invalid credentials.</h2></body></html>",
+        );
+        match token {
+            Some(token) => {
+                answer.authenticate.push(format!("Negotiate {}", STANDARD.encode(token)))
+            }
+            None => {
+                answer.authenticate.push("Negotiate".to_owned());
+                if self.service.allow_unencrypted {
+                    answer.authenticate.push(format!("Basic realm=\"{}\"", self.service.hostname));
+                }
+            }
+        }
+        answer
+    }
+
+    async fn plain(&mut self, body: &[u8], basic: bool) -> Result<Answer, Dropped> {
+        let (mut answer, text) = self.soap(body, basic).await?;
+        if let Some(text) = text {
+            answer.content_type = "application/soap+xml;charset=UTF-8";
+            answer.body = text.into_bytes();
+        }
+        Ok(answer)
+    }
+
+    async fn sealed(&mut self, content_type: &str, body: &[u8]) -> Result<Answer, Dropped> {
+        let plain =
+            match self.logon.session().map(|session| seal::unseal(session, content_type, body)) {
+                Some(Ok(plain)) => plain,
+                refused => {
+                    if let Some(Err(error)) = refused {
+                        tracing::debug!(%error, "sealed request refused");
+                    }
+                    self.logon = Logon::None;
+                    return Ok(Answer::text(
+                        StatusCode::BAD_REQUEST,
+                        "The message could not be decrypted.",
+                    )
+                    .closing());
+                }
+            };
+        let (mut answer, text) = self.soap(&plain, false).await?;
+        if let (Some(text), Some(session)) = (text, self.logon.session()) {
+            answer.content_type = seal::CONTENT_TYPE;
+            answer.body = seal::seal(session, &text);
+        }
+        Ok(answer)
+    }
+
+    /// Answers an envelope: with another one, or with something that HTTP alone says.
+    async fn soap(&self, bytes: &[u8], basic: bool) -> Result<(Answer, Option<String>), Dropped> {
+        let limits = Limits::default();
+        let request = match parse_request(bytes, limits) {
+            Ok(request) => request,
+            Err(error) => {
+                let text = format!(
+                    "The SOAP XML in the message does not match the corresponding XML schema definition: {error}."
+                );
+                let fault = self.service.shells.fault(
+                    FaultCode::SCHEMA_VALIDATION_ERROR,
+                    "SchemaValidationError",
+                    "XMLSyntaxError",
+                    &text,
+                );
+                return Ok(envelope(None, Verb::Get, &wsman::Response::Fault(fault)));
+            }
+        };
+        let verb = request.operation.verb();
+        let relates_to = request.headers.message_id.as_ref();
+        let kind = self.service.faults.strike(verb.name());
+        if let Some(kind) = &kind {
+            let planned = self.planned_fault(kind);
+            if let Some(mut answer) = self.before(kind, &planned).await? {
+                let text = matches!(kind, FaultKind::Fault(_) | FaultKind::Busy).then(|| {
+                    answer.status = StatusCode::INTERNAL_SERVER_ERROR;
+                    write_response(
+                        &message_id(),
+                        relates_to,
+                        verb,
+                        &wsman::Response::Fault(Box::new(planned)),
+                    )
+                });
+                return Ok((answer, text));
+            }
+        }
+        let response = self
+            .service
+            .shells
+            .dispatch(&request, basic)
+            .await
+            .unwrap_or_else(wsman::Response::Fault);
+        let (mut answer, text) = envelope(relates_to, verb, &response);
+        if matches!(request.operation, Operation::Create(_)) {
+            answer.cookie = Some(format!("MS-WSMAN={}; path=/PowerShell", random_uuid()));
+        }
+        match kind {
+            Some(FaultKind::DropAfter) => return Err(Dropped),
+            Some(FaultKind::DropMid) => answer.cut = true,
+            Some(FaultKind::Close) => answer.close = true,
+            _ => {}
+        }
+        Ok((answer, text))
+    }
+
+    fn planned_fault(&self, kind: &FaultKind) -> Fault {
+        match kind {
+            FaultKind::Fault(code) => {
+                let code = FaultCode::new(*code);
+                let text = format!("A fault on demand: {}.", code.name().unwrap_or("unknown"));
+                *self.service.shells.fault(code, "InternalError", "Others", &text)
+            }
+            FaultKind::Busy => {
+                let text = "The WS-Management service cannot process the request. The user load quota of 600 requests per 2 seconds has been exceeded. Send future requests at a slower rate or raise the quota for this user. The next request from this user will not be approved for at least 1500 milliseconds.";
+                *self.service.shells.fault(
+                    FaultCode::new(2_150_859_175),
+                    "QuotaLimit",
+                    "Others",
+                    text,
+                )
+            }
+            _ => Fault::default(),
+        }
+    }
+
+    /// Does what a fault does before the message is processed; an answer ends it there.
+    async fn before(&self, kind: &FaultKind, fault: &Fault) -> Result<Option<Answer>, Dropped> {
+        let status =
+            |code: u16| StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        Ok(match kind {
+            FaultKind::Drop => return Err(Dropped),
+            FaultKind::Http(401) => Some(self.unauthorized(None).closing()),
+            FaultKind::Http(code) => Some(Answer::text(status(*code), "").closing()),
+            FaultKind::Html(code) => {
+                let page = format!(
+                    "<html><head><title>{code}</title></head><body><h2>{code} - The service is unavailable.</h2></body></html>"
+                );
+                Some(Answer::text(status(*code), &page).closing())
+            }
+            FaultKind::Throttle => {
+                let id = random_uuid();
+                let text = format!(
+                    "[AuthZRequestId={id}][FailureCategory=AuthZ-AuthorizationException] Fail to create runspace because you have exceeded your budget to create runspace. Please wait for 2 seconds. Policy: CN=GlobalThrottlingPolicy_{id},CN=Global Settings,CN=Contoso;"
+                );
+                Some(Answer::text(StatusCode::BAD_REQUEST, &text))
+            }
+            FaultKind::Fault(_) | FaultKind::Busy => {
+                Some(Answer::text(StatusCode::INTERNAL_SERVER_ERROR, fault.text()))
+            }
+            FaultKind::Expire => {
+                self.service.shells.expire();
+                None
+            }
+            FaultKind::Slow(time) => {
+                tokio::time::sleep(*time).await;
+                None
+            }
+            FaultKind::DropAfter | FaultKind::DropMid | FaultKind::Close => None,
+        })
+    }
+}
+
+fn message_id() -> MessageId {
+    MessageId::from_uuid(random_uuid())
+}
+
+fn envelope(
+    relates_to: Option<&MessageId>,
+    verb: Verb,
+    response: &wsman::Response,
+) -> (Answer, Option<String>) {
+    let status = match response {
+        wsman::Response::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::OK,
+    };
+    let text = write_response(&message_id(), relates_to, verb, response);
+    (Answer::new(status, "application/soap+xml;charset=UTF-8", Vec::new()), Some(text))
+}
+
+/// A body of known length that may break off in the middle.
+#[derive(Debug)]
+pub(super) struct Payload {
+    frames: VecDeque<Result<Bytes, Dropped>>,
+    length: u64,
+}
+
+impl Payload {
+    fn new(body: Vec<u8>, cut: bool) -> Self {
+        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let mut bytes = Bytes::from(body);
+        let mut frames = VecDeque::new();
+        if cut {
+            bytes.truncate(bytes.len() / 2);
+            frames.push_back(Ok(bytes));
+            frames.push_back(Err(Dropped));
+        } else if !bytes.is_empty() {
+            frames.push_back(Ok(bytes));
+        }
+        Self { frames, length }
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = Dropped;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        Poll::Ready(self.frames.pop_front().map(|frame| frame.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+impl From<Infallible> for Dropped {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,115 @@
+//! Between the cmdlets' types and those of the protocol.
+
+use clixml::{Content, Object, Value};
+use psrp::server::ServerPool;
+use psrp::{ArgumentValue, PowerShell, Statement};
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use crate::cmdlets::{Argument, CmdletError, ErrorCategory, Invocation};
+use crate::object::{Field, Item};
+
+/// How deep lists and hashtables of an argument may nest.
+const MAX_DEPTH: usize = 8;
+
+/// Returns a pipeline's statements as the cmdlets take them.
+pub(super) fn statements(powershell: &PowerShell, pool: &ServerPool) -> Vec<Vec<Invocation>> {
+    powershell.statements.iter().map(|statement| invocations(statement, pool)).collect()
+}
+
+fn invocations(statement: &Statement, pool: &ServerPool) -> Vec<Invocation> {
+    let commands = statement.commands.iter().map(|command| Invocation {
+        command: command.name.clone(),
+        is_script: command.is_script,
+        arguments: command
+            .arguments
+            .iter()
+            .map(|argument| {
+                let value = match &argument.value {
+                    ArgumentValue::Secret(secret) => Argument::Secret(secret.clone()),
+                    ArgumentValue::Value(value) => argument_of(value, pool, MAX_DEPTH),
+                };
+                (argument.name.clone(), value)
+            })
+            .collect(),
+    });
+    commands.collect()
+}
+
+/// Returns an item of a pipeline's input as an object of the pipeline.
+pub(super) fn input(value: &Value) -> Item {
+    let text = || value.text().map_or(Field::Nil, |text| Field::Text(text.into_owned()));
+    let guid = value.property("Guid").and_then(Value::as_guid).or_else(|| value.as_guid());
+    Item::Field(guid.map_or_else(text, Field::Guid))
+}
+
+fn argument_of(value: &Value, pool: &ServerPool, depth: usize) -> Argument {
+    let text = |value: &Value| value.text().map(std::borrow::Cow::into_owned).unwrap_or_default();
+    match value {
+        Value::Nil => Argument::Nil,
+        Value::Bool(flag) => Argument::Bool(*flag),
+        Value::Guid(guid) => Argument::Guid(*guid),
+        Value::DateTime(date) => OffsetDateTime::from_unix_timestamp(date.unix_seconds())
+            .map_or_else(|_| Argument::Text(text(value)), Argument::Date),
+        Value::SecureString(bytes) => secret(bytes, pool),
+        Value::Object(object) => object_argument(object, value, pool, depth),
+        _ => value.as_i64().map_or_else(|| Argument::Text(text(value)), Argument::Int),
+    }
+}
+
+fn secret(bytes: &[u8], pool: &ServerPool) -> Argument {
+    pool.decrypt_secure_string(bytes).map_or_else(
+        |_| Argument::Object("System.Security.SecureString".to_owned()),
+        |secret: SecretString| Argument::Secret(secret),
+    )
+}
+
+fn object_argument(object: &Object, value: &Value, pool: &ServerPool, depth: usize) -> Argument {
+    let whole =
+        || Argument::Object(value.text().map(std::borrow::Cow::into_owned).unwrap_or_default());
+    let Some(depth) = depth.checked_sub(1) else { return whole() };
+    match &object.content {
+        Content::Value(inner) => argument_of(inner, pool, depth),
+        Content::List(items)
+        | Content::Enumerable(items)
+        | Content::Stack(items)
+        | Content::Queue(items) => {
+            Argument::List(items.iter().map(|item| argument_of(item, pool, depth)).collect())
+        }
+        Content::Dictionary(entries) => Argument::Table(
+            entries
+                .iter()
+                .map(|(key, value)| {
+                    (
+                        key.text().map(std::borrow::Cow::into_owned).unwrap_or_default(),
+                        argument_of(value, pool, depth),
+                    )
+                })
+                .collect(),
+        ),
+        _ => whole(),
+    }
+}
+
+/// Returns an error as a record of the protocol.
+pub(super) fn error_record(error: &CmdletError) -> psrp::ErrorRecord {
+    let category = match error.category {
+        ErrorCategory::NotSpecified => psrp::ErrorCategory::NotSpecified,
+        ErrorCategory::InvalidArgument => psrp::ErrorCategory::InvalidArgument,
+        ErrorCategory::InvalidData => psrp::ErrorCategory::InvalidData,
+        ErrorCategory::InvalidOperation => psrp::ErrorCategory::InvalidOperation,
+        ErrorCategory::ObjectNotFound => psrp::ErrorCategory::ObjectNotFound,
+        ErrorCategory::ParserError => psrp::ErrorCategory::ParserError,
+    };
+    let record = psrp::ErrorRecord::new(error.message.as_str(), error.id.as_str())
+        .exception_types([error.exception, "System.Exception"])
+        .category(category)
+        .activity(error.activity.as_str())
+        .reason(error.reason());
+    match &error.target {
+        Some(target) => {
+            record.target(Value::from(target.name.as_str()), target.name.as_str(), target.type_name)
+        }
+        None => record,
+    }
+}

@@ -1,0 +1,67 @@
+//! The listener and its connections.
+
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+
+use super::connection::Connection;
+use super::{Account, Shells};
+use crate::fault::FaultPlan;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) shells: Shells,
+    pub(crate) faults: FaultPlan,
+    pub(crate) account: Account,
+    pub(crate) hostname: String,
+    pub(crate) allow_unencrypted: bool,
+}
+
+impl Service {
+    pub(super) fn server_name(&self) -> &str {
+        &self.account.server
+    }
+}
+
+/// Accepts connections until told to stop; then all of them are closed.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    service: Arc<Service>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&service)));
+                }
+                Err(error) => tracing::debug!(%error, "accepting failed"),
+            },
+            Some(_) = connections.join_next() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, service: Arc<Service>) {
+    // Small answers would wait for acknowledgements otherwise.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no delay could not be set");
+    }
+    let connection = Arc::new(Mutex::new(Connection::new(service)));
+    let handler = service_fn(move |request| {
+        let connection = Arc::clone(&connection);
+        async move { connection.lock().await.handle(request).await }
+    });
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), handler).await
+    {
+        tracing::debug!(%error, "connection ended");
+    }
+}

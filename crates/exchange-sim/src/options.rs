@@ -1,0 +1,190 @@
+//! What the simulated organisation looks like and how it answers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::fault::Fault;
+
+/// Which kind of organisation is simulated.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Infrastructure {
+    /// Every mailbox is local.
+    #[default]
+    OnPremises,
+    /// Four of five mailboxes are remote mailboxes, whose mailbox is in the service; the rest is local.
+    Hybrid,
+}
+
+impl Infrastructure {
+    /// Returns the name that the settings use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnPremises => "OnPremises",
+            Self::Hybrid => "Hybrid",
+        }
+    }
+}
+
+impl std::str::FromStr for Infrastructure {
+    type Err = UnknownInfrastructure;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::OnPremises, Self::Hybrid]
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownInfrastructure { text: text.to_owned() })
+    }
+}
+
+/// The text names no infrastructure that can be simulated.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is not a simulated infrastructure, expected OnPremises or Hybrid")]
+#[non_exhaustive]
+pub struct UnknownInfrastructure {
+    /// The refused text.
+    pub text: String,
+}
+
+/// How to start a [`Simulator`](crate::Simulator).
+///
+/// ```
+/// use exchange_sim::SimOptions;
+///
+/// let options = SimOptions::default().mailboxes(1000).seed(7);
+/// assert_eq!(options, SimOptions::default().seed(7).mailboxes(1000));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SimOptions {
+    pub(crate) listen: SocketAddr,
+    pub(crate) infrastructure: Infrastructure,
+    pub(crate) mailboxes: usize,
+    pub(crate) plain_users: usize,
+    pub(crate) seed: u64,
+    pub(crate) allow_unencrypted: bool,
+    pub(crate) max_shells: usize,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) fragment_size: usize,
+    pub(crate) blob_size: Option<usize>,
+    pub(crate) policy_guards_primary: bool,
+    pub(crate) passwords_over_basic: bool,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Default for SimOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            infrastructure: Infrastructure::OnPremises,
+            mailboxes: 100,
+            plain_users: 20,
+            seed: 1,
+            allow_unencrypted: false,
+            max_shells: 18,
+            idle_timeout: Duration::from_secs(15 * 60),
+            fragment_size: 32_768,
+            blob_size: None,
+            policy_guards_primary: true,
+            passwords_over_basic: false,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl SimOptions {
+    /// Sets the address to listen on. Default: a port of the system's choice on 127.0.0.1.
+    #[must_use]
+    pub const fn listen(mut self, listen: SocketAddr) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Sets the kind of organisation. Default: on-premises.
+    #[must_use]
+    pub const fn infrastructure(mut self, infrastructure: Infrastructure) -> Self {
+        self.infrastructure = infrastructure;
+        self
+    }
+
+    /// Sets how many mailboxes there are at the start, local and remote together. Default: 100.
+    #[must_use]
+    pub const fn mailboxes(mut self, mailboxes: usize) -> Self {
+        self.mailboxes = mailboxes;
+        self
+    }
+
+    /// Sets how many users without a mailbox there are at the start. Default: 20.
+    #[must_use]
+    pub const fn plain_users(mut self, plain_users: usize) -> Self {
+        self.plain_users = plain_users;
+        self
+    }
+
+    /// Sets what the population grows from: equal counts and seeds give equal organisations. Default: 1.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Offers Basic too, and takes SOAP in clear. Default: no.
+    #[must_use]
+    pub const fn allow_unencrypted(mut self, allow: bool) -> Self {
+        self.allow_unencrypted = allow;
+        self
+    }
+
+    /// Sets how many shells may be open at a time. Default: 18, as Exchange's throttling policy has it.
+    #[must_use]
+    pub const fn max_shells(mut self, shells: usize) -> Self {
+        self.max_shells = shells;
+        self
+    }
+
+    /// Sets how long a shell lives without a request. Default: 15 minutes.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets the size of one PSRP fragment in bytes, header included; at least 22. Default: 32768.
+    #[must_use]
+    pub const fn fragment_size(mut self, bytes: usize) -> Self {
+        self.fragment_size = if bytes < 22 { 22 } else { bytes };
+        self
+    }
+
+    /// Cuts the byte stream of the answers into pieces of this many bytes, without regard to fragments; each stands in a
+    /// `Stream` element of its own. Default: one whole fragment an element.
+    #[must_use]
+    pub const fn blob_size(mut self, bytes: usize) -> Self {
+        self.blob_size = Some(if bytes == 0 { 1 } else { bytes });
+        self
+    }
+
+    /// Sets whether a changed primary address is refused while the address policy is on; otherwise the policy silently
+    /// puts its own primary back. Default: refused. Which of the two a server does is not documented.
+    #[must_use]
+    pub const fn policy_guards_primary(mut self, guards: bool) -> Self {
+        self.policy_guards_primary = guards;
+        self
+    }
+
+    /// Sets whether a session that signed in with Basic may set passwords. Default: no, the directory denies it, which is
+    /// what administrators report.
+    #[must_use]
+    pub const fn passwords_over_basic(mut self, allow: bool) -> Self {
+        self.passwords_over_basic = allow;
+        self
+    }
+
+    /// Adds a fault to strike.
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+}

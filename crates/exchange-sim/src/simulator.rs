@@ -1,0 +1,170 @@
+//! A running simulator.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::cmdlets::{Call, Exchange};
+use crate::directory::{Directory, Recipient};
+use crate::fault::FaultPlan;
+use crate::http::{Account, Service, Shells, serve};
+use crate::options::{Infrastructure, SimOptions};
+
+const USER: &str = "svc-idm";
+const PASSWORD: &str = "Simulated-Passw0rd!";
+
+/// The simulator could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("listening on {address} failed")]
+#[non_exhaustive]
+pub struct StartError {
+    /// The address that was wanted.
+    pub address: SocketAddr,
+    /// Why it could not be had.
+    pub source: io::Error,
+}
+
+/// A simulated Exchange that listens; it stops when it is dropped or [closed](Self::close).
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    infrastructure: Infrastructure,
+    service: Arc<Service>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the address cannot be listened on.
+    ///
+    /// # Panics
+    ///
+    /// When called outside a tokio runtime.
+    pub async fn start(options: SimOptions) -> Result<Self, StartError> {
+        let wrap = |source| StartError { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(wrap)?;
+        let address = listener.local_addr().map_err(wrap)?;
+        let service = Arc::new(service(&options));
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, Arc::clone(&service), stopped));
+        Ok(Self { address, infrastructure: options.infrastructure, service, stop, task })
+    }
+
+    /// Returns the address that it listens on.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the URL of its endpoint.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/PowerShell/", self.address)
+    }
+
+    /// Returns the user name of the one account that may sign in.
+    #[must_use]
+    pub fn user(&self) -> String {
+        format!("{}\\{}", self.service.account.netbios, self.service.account.user)
+    }
+
+    /// Returns that account's password; it is no secret.
+    #[must_use]
+    pub const fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// Returns the name that the simulated server has in its own domain; it does not resolve.
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        &self.service.hostname
+    }
+
+    /// Returns connector settings that reach it, with NTLM and message encryption.
+    #[must_use]
+    pub fn settings_toml(&self) -> String {
+        self.settings("Negotiate")
+    }
+
+    /// Returns connector settings that reach it with Basic and in clear, which needs
+    /// [`SimOptions::allow_unencrypted`].
+    #[must_use]
+    pub fn settings_toml_basic(&self) -> String {
+        format!("{}allow_unencrypted = true\n", self.settings("Basic"))
+    }
+
+    fn settings(&self, method: &str) -> String {
+        format!(
+            "infrastructure_type = \"{}\"\nhostname = \"{}\"\nauthentication_method = \"{method}\"\nusername = '{}'\npassword = \"{PASSWORD}\"\ncreate_method = \"New\"\nexcluded_smtp_domains = [\"mail.onmicrosoft.com\"]\n\n[endpoint]\nurl = \"{}\"\n",
+            self.infrastructure.name(),
+            self.hostname(),
+            self.user(),
+            self.url(),
+        )
+    }
+
+    /// Returns all recipients as they are now.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<Recipient> {
+        self.with_directory(|directory| directory.recipients().cloned().collect())
+    }
+
+    /// Looks at the directory; the simulator stands still meanwhile.
+    pub fn with_directory<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
+        look(self.service.shells.exchange().directory())
+    }
+
+    /// Lends out the organisation, to be changed behind the back of its clients.
+    pub fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> T {
+        act(&mut self.service.shells.exchange())
+    }
+
+    /// Returns the cmdlet calls that were bound so far, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.service.shells.exchange().calls().to_vec()
+    }
+
+    /// Returns how many shells are open.
+    #[must_use]
+    pub fn open_shells(&self) -> usize {
+        self.service.shells.open()
+    }
+
+    /// Stops listening and closes all connections.
+    pub async fn close(self) {
+        let Self { stop, task, .. } = self;
+        // The task is gone already when the runtime is shutting down, and then there is nothing to tell it.
+        let _ = stop.send(true);
+        let _ = task.await;
+    }
+}
+
+fn service(options: &SimOptions) -> Service {
+    let shells = Shells::new(options);
+    let organization = shells.exchange().directory().organization().clone();
+    let hostname = format!("{}.{}", organization.server.to_lowercase(), organization.domain);
+    let account = Account {
+        user: USER.to_owned(),
+        netbios: organization.netbios,
+        domain: organization.domain,
+        server: organization.server,
+        password: SecretString::from(PASSWORD),
+    };
+    Service {
+        shells,
+        faults: FaultPlan::new(options.faults.clone()),
+        account,
+        hostname,
+        allow_unencrypted: options.allow_unencrypted,
+    }
+}

@@ -1,0 +1,8 @@
+//! The simulator as its clients meet it: this workspace's own client, an NTLM client of other people, and pypsrp.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod ntlm;
+#[cfg(test)]
+mod pypsrp;
