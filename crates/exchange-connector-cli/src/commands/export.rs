@@ -1,0 +1,59 @@
+//! `export` and `plan`: one answer per line of input, in order.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::Duration;
+
+use exchange_connector::{Connector, Operation};
+use futures_util::StreamExt as _;
+
+use crate::args::Export;
+use crate::interrupt::Interrupt;
+use crate::{INTERRUPTED, USAGE, complain};
+
+pub(super) async fn run(
+    connector: &Connector,
+    options: &Export,
+    interrupt: &Interrupt,
+) -> io::Result<u8> {
+    let text = match read(&options.input) {
+        Ok(text) => text,
+        Err(error) => {
+            complain(&format!("cannot read {}: {error}", options.input.display()));
+            return Ok(USAGE);
+        }
+    };
+    let operations = Operation::from_json_lines(&text);
+    let mut outcomes =
+        if options.dry_run { connector.plan(operations) } else { connector.export(operations) };
+    let mut lines = super::lines();
+    loop {
+        let next = tokio::select! {
+            next = outcomes.next() => next,
+            // An operation that has begun is given time to end, so that its outcome can be told.
+            () = async { interrupt.wait().await; tokio::time::sleep(GRACE).await } => return Ok(INTERRUPTED),
+        };
+        let Some(outcome) = next else { break };
+        lines.write(&outcome)?;
+        lines.flush()?;
+        if interrupt.is_asked() {
+            return Ok(INTERRUPTED);
+        }
+    }
+    if let Some(error) = &outcomes.summary().connection {
+        complain(&error.report());
+    }
+    Ok(outcomes.summary().exit_code())
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+}
+
+/// How long an operation may go on after an interrupt.
+const GRACE: Duration = Duration::from_secs(30);

@@ -1,0 +1,12 @@
+//! The command line from outside: what users and scripts see.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests panic and print"
+)]
+
+mod peer;
+mod refusals;
+mod simulated;
+mod support;

@@ -1,0 +1,83 @@
+//! Against the simulated Exchange inside the process.
+
+use serde_json::json;
+
+use crate::support::run;
+
+#[test]
+fn an_import_of_the_simulation_is_complete() {
+    let imported = run(&["import", "--simulate", "1000"], "").expect_code(0);
+    assert_eq!(imported.of_type("object").len(), 1000);
+    let last = imported.last();
+    assert_eq!(
+        (&last["type"], &last["objects"], &last["deletes"]),
+        (&json!("complete"), &json!(1000), &json!(0))
+    );
+}
+
+#[test]
+fn the_option_may_stand_before_the_command_and_alone() {
+    let imported = run(&["--simulate", "import"], "").expect_code(0);
+    assert_eq!(imported.last()["objects"], 100);
+}
+
+#[test]
+fn chosen_attributes_only() {
+    let imported = run(&["import", "--simulate", "3", "--attributes", "Alias,EmailAddresses"], "")
+        .expect_code(0);
+    for object in imported.of_type("object") {
+        let attributes = object["attributes"].as_object().unwrap();
+        assert_eq!(attributes.keys().collect::<Vec<_>>(), ["Alias", "EmailAddresses"]);
+    }
+}
+
+#[test]
+fn a_dry_run_shows_before_after_and_the_cmdlet() {
+    let first =
+        run(&["import", "--simulate", "1", "--attributes", "DisplayName"], "").expect_code(0);
+    let id = first.of_type("object")[0]["id"].clone();
+    let change = json!({"ref": "1", "operation": "update", "id": id, "attributes": {"DisplayName": "New Name"}});
+    let planned =
+        run(&["plan", "--simulate", "1", "--input", "-"], &change.to_string()).expect_code(0);
+    let line = planned.last();
+    assert_eq!(line["status"], "planned");
+    assert_eq!(line["changes"][0]["attribute"], "DisplayName");
+    assert_eq!(line["changes"][0]["after"], "New Name");
+    assert!(line["cmdlets"][0].as_str().unwrap().starts_with("Set-"), "{line}");
+}
+
+#[test]
+fn an_export_is_answered_line_by_line_in_order() {
+    let input = [
+        json!({"ref": "a", "operation": "create", "attributes": {"Name": "Ann Example",
+            "UserPrincipalName": "ann@contoso.com", "_param_password": "Str0ng-enough!"}}),
+        json!({"ref": "b", "operation": "delete", "id": "11111111-2222-3333-4444-555555555555"}),
+    ]
+    .map(|line| line.to_string())
+    .join("\n");
+    let answers = run(&["export", "--simulate", "--input", "-"], &input).expect_code(1);
+    let short: Vec<_> = answers.lines.iter().map(|line| (&line["ref"], &line["status"])).collect();
+    assert_eq!(short, [(&json!("a"), &json!("applied")), (&json!("b"), &json!("failed"))]);
+}
+
+#[test]
+fn check_reports_every_step() {
+    let report = run(&["check", "--simulate", "2", "--json"], "").expect_code(0);
+    let text = report.last().to_string();
+    assert!(text.contains("contoso"), "{text}");
+}
+
+#[test]
+fn schema_names_the_cmdlet_behind_an_attribute() {
+    let schema = run(&["schema", "--simulate", "1"], "").expect_code(0);
+    assert!(schema.lines.iter().any(|line| line.to_string().contains("Set-Mailbox")));
+}
+
+#[test]
+fn invoke_runs_one_cmdlet() {
+    let rows = run(&["invoke", "Get-AcceptedDomain", "--simulate", "1"], "").expect_code(0);
+    assert!(!rows.lines.is_empty());
+    let failed = run(&["invoke", "Get-Mailbox", "-Identity", "nobody", "--simulate", "1"], "")
+        .expect_code(1);
+    assert!(failed.stderr.contains("nobody"), "{}", failed.stderr);
+}
