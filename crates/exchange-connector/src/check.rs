@@ -1,0 +1,393 @@
+//! Trying everything that has to work, step by step.
+
+use std::time::Duration;
+
+use clixml::Value;
+use exchange_cmdlets::{CmdletCall, ErrorClass, classify};
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::connector::Inner;
+use crate::error::{Error, report};
+use crate::remote::is_untrusted;
+use crate::schema::Family;
+use crate::session::{Reply, Session};
+use crate::settings::Settings;
+use crate::text::sanitized;
+use crate::value::list_argument;
+
+/// What worked and what did not.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Whether every step went well.
+    pub ok: bool,
+    /// Where the session goes.
+    pub target: String,
+    /// The server that answered, as far as it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The version of Exchange, as the organisation states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The organisation's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// The domain controller every cmdlet is sent to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_controller: Option<String>,
+    /// The accepted domains.
+    pub accepted_domains: Vec<String>,
+    /// The cmdlets that are needed and can be run.
+    pub cmdlets: Vec<String>,
+    /// Whether the server sends only the properties asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trims_properties: Option<bool>,
+    /// The steps in order.
+    pub steps: Vec<CheckStep>,
+    /// The exit code a command line gives: 0, 4 when no session could be opened, else 1.
+    #[serde(skip)]
+    pub exit_code: u8,
+}
+
+/// One step.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CheckStep {
+    /// What was tried.
+    pub name: &'static str,
+    /// What came of it.
+    pub status: CheckStatus,
+    /// What was found, or what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What to do about a failed step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(clippy::exhaustive_enums, reason = "a step goes well, fails, or is not reached")]
+pub enum CheckStatus {
+    /// It went well.
+    Ok,
+    /// It failed.
+    Failed,
+    /// It was not tried, because an earlier step failed.
+    Skipped,
+}
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The steps that need the network alone, and those that need a session.
+const NETWORK_STEPS: [&str; 2] = ["resolve", "connect"];
+const SESSION_STEPS: [&str; 7] = [
+    "authenticate",
+    "open session",
+    "organization",
+    "domain controller",
+    "accepted domains",
+    "cmdlets",
+    "property selection",
+];
+
+pub(crate) async fn check(inner: &Inner) -> CheckReport {
+    let mut report = CheckReport {
+        ok: false,
+        target: inner.target(),
+        server: None,
+        version: None,
+        organization: None,
+        domain_controller: None,
+        accepted_domains: Vec::new(),
+        cmdlets: Vec::new(),
+        trims_properties: None,
+        steps: Vec::new(),
+        exit_code: 4,
+    };
+    if let Some(remote) = inner.remote() {
+        report.server = remote.url().host_str().map(str::to_owned);
+        if !report.reach(remote.url()).await {
+            report.skip(&NETWORK_STEPS);
+            report.skip(&SESSION_STEPS);
+            return report;
+        }
+    }
+    let session = match inner.session().await {
+        Ok(session) => session,
+        Err(error) => {
+            report.no_session(&error);
+            report.skip(&SESSION_STEPS);
+            return report;
+        }
+    };
+    report.good("authenticate", None);
+    report.good("open session", None);
+    report.organization(&session).await;
+    report.pinned(&session);
+    report.domains(&session).await;
+    report.visible_cmdlets(&session, &inner.settings).await;
+    report.selection(&session, &inner.settings).await;
+    report.ok = report.steps.iter().all(|step| step.status == CheckStatus::Ok);
+    report.exit_code = u8::from(!report.ok);
+    report
+}
+
+impl CheckReport {
+    fn step(
+        &mut self,
+        name: &'static str,
+        status: CheckStatus,
+        detail: Option<String>,
+        remedy: Option<&str>,
+    ) {
+        let detail = detail.map(|text| sanitized(&text).into_owned());
+        self.steps.push(CheckStep { name, status, detail, remedy: remedy.map(str::to_owned) });
+    }
+
+    fn good(&mut self, name: &'static str, detail: Option<String>) {
+        self.step(name, CheckStatus::Ok, detail, None);
+    }
+
+    fn bad(&mut self, name: &'static str, detail: String, remedy: &str) {
+        self.step(name, CheckStatus::Failed, Some(detail), Some(remedy));
+    }
+
+    /// Marks those of `names` that have no result yet as not tried, and puts all in order.
+    fn skip(&mut self, names: &[&'static str]) {
+        for name in names {
+            if !self.steps.iter().any(|step| step.name == *name) {
+                self.step(name, CheckStatus::Skipped, None, None);
+            }
+        }
+        let place = |step: &CheckStep| {
+            NETWORK_STEPS.iter().chain(&SESSION_STEPS).position(|name| *name == step.name)
+        };
+        self.steps.sort_by_key(place);
+    }
+
+    /// Looks the host up and connects to it.
+    async fn reach(&mut self, url: &Url) -> bool {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            self.bad("resolve", format!("{url} has no host or port"), "correct endpoint.url");
+            return false;
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let addresses: Vec<_> = match tokio::net::lookup_host((host, port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => {
+                self.bad(
+                    "resolve",
+                    report(&error),
+                    "correct hostname, or the name service of this machine",
+                );
+                return false;
+            }
+        };
+        let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        self.good("resolve", Some(shown.join(", ")));
+        const REMEDY: &str = "see that the server runs, that a firewall lets this port through, and that endpoint.url \
+                              has the right scheme and port";
+        match timeout(CONNECT_TIMEOUT, TcpStream::connect(addresses.as_slice())).await {
+            Ok(Ok(_)) => {
+                self.good("connect", None);
+                true
+            }
+            Ok(Err(error)) => {
+                self.bad("connect", report(&error), REMEDY);
+                false
+            }
+            Err(_) => {
+                self.bad(
+                    "connect",
+                    format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+                    REMEDY,
+                );
+                false
+            }
+        }
+    }
+
+    fn no_session(&mut self, error: &Error) {
+        match error {
+            Error::SignIn { .. } => self.bad(
+                "authenticate",
+                error.report(),
+                "correct username, password or authentication_method; see which methods the server offers on its \
+                 PowerShell virtual directory",
+            ),
+            Error::Connect { source, .. } if is_untrusted(&**source) => self.bad(
+                "open session",
+                error.report(),
+                "name the certificate authority of the server in endpoint.ca_file, and use a host name that the \
+                 certificate is for",
+            ),
+            error => {
+                self.bad(
+                    "open session",
+                    error.report(),
+                    "see that endpoint.url leads to Exchange's PowerShell virtual directory, that the account has a \
+                     management role, and that no forgotten sessions use up its limit",
+                );
+            }
+        }
+    }
+
+    async fn organization(&mut self, session: &Session) {
+        let call = CmdletCall::new("Get-OrganizationConfig");
+        let Some(reply) = self.ask("organization", session, call).await else {
+            return;
+        };
+        let object = reply.objects.first();
+        let text = |name: &str| {
+            let value = object?.property(name).and_then(Value::text)?;
+            Some(sanitized(&value).into_owned()).filter(|text| !text.is_empty())
+        };
+        self.organization = text("Name");
+        self.version = text("AdminDisplayVersion").or_else(|| text("RBACConfigurationVersion"));
+        let detail = [self.organization.clone(), self.version.clone()];
+        self.good(
+            "organization",
+            Some(detail.into_iter().flatten().collect::<Vec<_>>().join(", ")),
+        );
+    }
+
+    fn pinned(&mut self, session: &Session) {
+        self.domain_controller =
+            session.domain_controller().map(|server| sanitized(server).into_owned());
+        match self.domain_controller.clone() {
+            Some(server) => self.good("domain controller", Some(server)),
+            None => self.bad(
+                "domain controller",
+                "no answer named one".to_owned(),
+                "name one in endpoint.domain_controller",
+            ),
+        }
+    }
+
+    async fn domains(&mut self, session: &Session) {
+        let call = session.pin(CmdletCall::new("Get-AcceptedDomain"));
+        let Some(reply) = self.ask("accepted domains", session, call).await else {
+            return;
+        };
+        self.accepted_domains = reply
+            .objects
+            .iter()
+            .filter_map(|value| value.property("DomainName").and_then(Value::text))
+            .map(|name| sanitized(&name).into_owned())
+            .collect();
+        self.good("accepted domains", Some(self.accepted_domains.join(", ")));
+    }
+
+    /// Asks which of the cmdlets that will be needed the account may run.
+    async fn visible_cmdlets(&mut self, session: &Session, settings: &Settings) {
+        let needed = needed_cmdlets(settings);
+        let names = needed.iter().chain(ACCOUNT_CMDLETS).map(|name| Value::from(*name)).collect();
+        let call = CmdletCall::new("Get-Command").parameter("Name", list_argument(names));
+        // Unknown names are reported as errors, each beside the commands that were found.
+        let found: Vec<String> = match session.run(call).await {
+            Ok(reply) => reply
+                .objects
+                .iter()
+                .filter_map(|value| value.property("Name").and_then(Value::text))
+                .map(|name| sanitized(&name).into_owned())
+                .collect(),
+            Err(error) => {
+                self.bad("cmdlets", report(&error), "try again");
+                return;
+            }
+        };
+        if found.is_empty() {
+            self.good("cmdlets", Some("the server does not list them".to_owned()));
+            return;
+        }
+        let missing = |names: &[&'static str]| -> Vec<&'static str> {
+            let has = |name: &str| found.iter().any(|found| found.eq_ignore_ascii_case(name));
+            names.iter().copied().filter(|name| !has(name)).collect()
+        };
+        let (lacking, unhandy) = (missing(&needed), missing(ACCOUNT_CMDLETS));
+        self.cmdlets = found;
+        if !lacking.is_empty() {
+            self.bad(
+                "cmdlets",
+                format!("the account cannot run {}", lacking.join(", ")),
+                "give the account a role that has them, such as the role group Recipient Management",
+            );
+        } else if unhandy.is_empty() {
+            self.good("cmdlets", Some(needed.join(", ")));
+        } else {
+            let rest = unhandy.join(", ");
+            self.good(
+                "cmdlets",
+                Some(format!(
+                    "{}; without {rest}, attributes of the account are out of reach",
+                    needed.join(", ")
+                )),
+            );
+        }
+    }
+
+    /// Finds out whether the server sends only what it is asked for. Either way works; whole objects are slower.
+    async fn selection(&mut self, session: &Session, settings: &Settings) {
+        for family in Family::of(&settings.infrastructure) {
+            let call = CmdletCall::new(family.get()).parameter("ResultSize", "1").select(["Guid"]);
+            let Some(reply) = self.ask("property selection", session, session.pin(call)).await
+            else {
+                return;
+            };
+            let Some(object) = reply.objects.first().and_then(Value::as_object) else {
+                continue;
+            };
+            let trims = object.properties().count() < 5;
+            self.trims_properties = Some(trims);
+            let detail =
+                if trims { "the server trims objects" } else { "the server sends whole objects" };
+            self.good("property selection", Some(detail.to_owned()));
+            return;
+        }
+        self.good("property selection", Some("there is no object to try it with".to_owned()));
+    }
+
+    /// Runs one cmdlet of a step; a failure becomes the step's result.
+    async fn ask(
+        &mut self,
+        step: &'static str,
+        session: &Session,
+        call: CmdletCall,
+    ) -> Option<Reply> {
+        const ROLE: &str =
+            "give the account a role that has this cmdlet, such as View-Only Recipients";
+        match session.run(call).await {
+            Ok(reply) => match reply.error() {
+                None => return Some(reply),
+                Some(record) => {
+                    let denied = classify(record).class == ErrorClass::Denied;
+                    let remedy = if denied { ROLE } else { "look into what the server says" };
+                    self.bad(step, record.message.clone(), remedy);
+                }
+            },
+            Err(error) => self.bad(step, report(&error), "try again"),
+        }
+        None
+    }
+}
+
+/// The cmdlets that imports and exports under these settings run.
+fn needed_cmdlets(settings: &Settings) -> Vec<&'static str> {
+    let mut needed = Vec::new();
+    for family in Family::of(&settings.infrastructure) {
+        needed.push(family.get());
+        needed.push(crate::schema::Owner::Recipient.set(*family));
+        needed.extend(family.delete(settings.export.deprovision));
+    }
+    needed.push(Family::created(&settings.infrastructure).create(settings.create_method));
+    needed
+}
+
+/// The cmdlets of attributes that belong to the account, such as Title. Without them the rest works.
+const ACCOUNT_CMDLETS: &[&str] = &["Get-User", "Set-User"];

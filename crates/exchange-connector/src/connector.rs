@@ -1,0 +1,230 @@
+//! The door: everything the command line does, for programs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use exchange_cmdlets::CmdletTransport;
+use futures_core::Stream;
+use tokio::sync::Mutex;
+
+use crate::check::{self, CheckReport};
+use crate::error::Error;
+use crate::export::{Export, Mode};
+use crate::import::{self, ImportRequest, ImportStream};
+use crate::invoke::{self, InvokeItem, InvokeRequest};
+use crate::operation::Operation;
+use crate::remote::Remote;
+use crate::schema::{Family, Schema, schema};
+use crate::session::Session;
+use crate::settings::{Authentication, EndpointKind, Infrastructure, Settings, SettingsError};
+
+/// A connection to one Exchange organisation.
+///
+/// Cheap to clone; clones share their session. Nothing is sent before it is needed: [`connect`](Self::connect) signs in
+/// at once, everything else when its stream is first polled.
+#[derive(Clone)]
+pub struct Connector {
+    inner: Arc<Inner>,
+}
+
+/// What the clones share.
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    backend: Backend,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+/// Where transports come from.
+enum Backend {
+    /// One that the caller brought.
+    Given(Arc<dyn CmdletTransport>),
+    /// Sessions to the endpoint in the settings.
+    Remote(Box<Remote>),
+}
+
+/// The output of an invoked cmdlet, as it comes. Dropping it stops the command.
+pub type InvokeStream = Pin<Box<dyn Stream<Item = Result<InvokeItem, Error>> + Send>>;
+
+impl Connector {
+    /// Takes checked settings. Sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Settings`] when the settings ask for what is not part of this version
+    /// ([`SettingsError::NotAvailable`]), or name a file that cannot be read.
+    #[expect(
+        clippy::unused_async,
+        reason = "opening may come to wait, callers should not have to change"
+    )]
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        refuse_unavailable(&settings)?;
+        let remote = Remote::new(&settings)?;
+        Ok(Self::new(settings, Backend::Remote(Box::new(remote))))
+    }
+
+    /// Uses a transport that is already open, for other backends and for tests.
+    #[must_use]
+    pub fn with_transport(settings: Settings, transport: Arc<dyn CmdletTransport>) -> Self {
+        Self::new(settings, Backend::Given(transport))
+    }
+
+    fn new(settings: Settings, backend: Backend) -> Self {
+        Self { inner: Arc::new(Inner { settings, backend, session: Mutex::new(None) }) }
+    }
+
+    /// The settings in use.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Signs in and opens a session now, instead of when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connect`] or [`Error::SignIn`].
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.inner.session().await.map(|_| ())
+    }
+
+    /// Tries everything that has to work, step by step, and says for each failed step what to do.
+    pub async fn check(&self) -> CheckReport {
+        check::check(&self.inner).await
+    }
+
+    /// What can be imported and exported. Sends nothing.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        schema(&self.inner.settings)
+    }
+
+    /// Reads mailboxes and hands them on as they arrive.
+    ///
+    /// The stream ends with [`Change::Complete`](crate::Change::Complete), or with
+    /// [`Change::Incomplete`](crate::Change::Incomplete) followed by
+    /// [`ImportError::Incomplete`](crate::ImportError::Incomplete), or with another error alone when nothing was read.
+    #[must_use]
+    pub fn import(&self, request: ImportRequest) -> ImportStream {
+        import::import(Arc::clone(&self.inner), request)
+    }
+
+    /// Applies operations in order; one outcome each.
+    ///
+    /// Operations are begun as their outcomes are asked for. Dropping the stream leaves the rest undone.
+    #[must_use]
+    pub fn export(&self, operations: Vec<Operation>) -> Export {
+        Export::new(Arc::clone(&self.inner), operations, Mode::Apply)
+    }
+
+    /// Says what [`export`](Self::export) would do: reads, writes nothing.
+    #[must_use]
+    pub fn plan(&self, operations: Vec<Operation>) -> Export {
+        Export::new(Arc::clone(&self.inner), operations, Mode::Plan)
+    }
+
+    /// Runs one cmdlet as it is given.
+    #[must_use]
+    pub fn invoke(&self, request: InvokeRequest) -> InvokeStream {
+        invoke::invoke(Arc::clone(&self.inner), request)
+    }
+
+    /// Closes the session, so that it no longer counts against the account's limit.
+    ///
+    /// Dropping the last clone closes it too, but cannot wait for it. A session whose output is still being read ends with
+    /// that.
+    ///
+    /// # Errors
+    ///
+    /// None today: remote PowerShell tells nobody how deleting a session went, it is only logged. Other backends may.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.inner.close().await;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// The session in use; opens one when there is none, or the last one failed.
+    pub(crate) async fn session(&self) -> Result<Arc<Session>, Error> {
+        let mut slot = self.session.lock().await;
+        if let Some(session) = slot.as_ref().filter(|session| !session.is_spent()) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(self.open_session().await?);
+        *slot = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Another session beside the one in use.
+    pub(crate) async fn open_session(&self) -> Result<Session, Error> {
+        let transport = match &self.backend {
+            Backend::Given(transport) => Arc::clone(transport),
+            Backend::Remote(remote) => remote.open().await?,
+        };
+        let families = Family::of(&self.settings.infrastructure);
+        let wanted =
+            self.settings.endpoint().and_then(|endpoint| endpoint.domain_controller.clone());
+        Session::start(transport, wanted, families)
+            .await
+            .map_err(|source| Error::Connect { target: self.target(), source: source.into() })
+    }
+
+    /// Where sessions go, for messages.
+    pub(crate) fn target(&self) -> String {
+        match &self.settings.infrastructure {
+            Infrastructure::OnPremises(endpoint) | Infrastructure::Hybrid(endpoint) => {
+                endpoint.url.to_string()
+            }
+            Infrastructure::Cloud(cloud) => cloud.api_url.to_string(),
+        }
+    }
+
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        match &self.backend {
+            Backend::Given(_) => None,
+            Backend::Remote(remote) => Some(remote),
+        }
+    }
+
+    async fn close(&self) {
+        drop(self.session.lock().await.take());
+        self.close_unused().await;
+    }
+
+    /// Closes sessions that were opened beside the one in use and are done.
+    pub(crate) async fn close_unused(&self) {
+        if let Backend::Remote(remote) = &self.backend {
+            remote.close_unused().await;
+        }
+    }
+}
+
+/// Refuses settings that are right but whose feature is not built yet.
+fn refuse_unavailable(settings: &Settings) -> Result<(), SettingsError> {
+    let not_available = |key: &str, value: &str, remedy: &str| {
+        Err(SettingsError::NotAvailable {
+            key: key.to_owned(),
+            value: format!("{value:?}"),
+            remedy: remedy.to_owned(),
+        })
+    };
+    let Some(endpoint) = settings.endpoint() else {
+        return not_available("infrastructure_type", "Cloud", "use \"OnPremises\" or \"Hybrid\"");
+    };
+    match endpoint.authentication {
+        Authentication::Kerberos | Authentication::CredSsp => not_available(
+            "authentication_method",
+            endpoint.authentication.name(),
+            "use \"Negotiate\", or \"Basic\" over https",
+        ),
+        _ if endpoint.kind == EndpointKind::WinRm => {
+            not_available("endpoint.kind", "winrm", "use \"exchange\"")
+        }
+        Authentication::Basic | Authentication::Negotiate | Authentication::Default => Ok(()),
+    }
+}

@@ -1,0 +1,190 @@
+//! The object as it is now.
+
+use clixml::Value;
+use exchange_cmdlets::{CmdletCall, ErrorClass, ErrorRecord, Retry, TransportError, classify};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::{Stop, Work};
+use crate::managed::is_system;
+use crate::outcome::OutcomeError;
+use crate::schema::{Attribute, Family, Owner, attribute};
+use crate::session::{Reply, originating_server};
+use crate::value::attribute_to_json;
+
+/// The object as it is now: what its own cmdlet says, and what the account's and client access's say if they were asked.
+pub(super) struct Current {
+    pub(super) family: Family,
+    pub(super) server: Option<String>,
+    parts: Vec<(Owner, Value)>,
+}
+
+/// What every object is read with.
+const ALWAYS_READ: &[&str] = &["Guid", "Name", "RecipientTypeDetails", "OriginatingServer"];
+
+impl Current {
+    pub(super) fn value(&self, attribute: Attribute) -> Json {
+        let part = attribute
+            .reader()
+            .and_then(|reader| self.parts.iter().find(|(owner, _)| *owner == reader));
+        attribute_to_json(attribute, part.and_then(|(_, value)| value.property(attribute.name())))
+    }
+
+    /// The value of the attribute called `name`, null when this family has none.
+    pub(super) fn named(&self, name: &str) -> Json {
+        attribute(self.family, name).map_or(Json::Null, |attribute| self.value(attribute))
+    }
+}
+
+impl Work<'_> {
+    /// Reads the object with this id, and of it the attributes called `names`.
+    pub(super) async fn read_current(
+        &self,
+        id: Uuid,
+        names: &[&'static str],
+    ) -> Result<Current, Stop> {
+        let mut missing = None;
+        for family in Family::of(&self.settings.infrastructure) {
+            match self.read_recipient(*family, &id.to_string(), names, None).await? {
+                Ok(value) => return self.complete(*family, id, value, names).await,
+                Err(record) => missing = Some(record),
+            }
+        }
+        let error = missing.map_or_else(
+            || {
+                OutcomeError::new(
+                    ErrorClass::NotFound,
+                    Retry::Never,
+                    format!("{id} does not exist"),
+                )
+            },
+            |record| OutcomeError::from_record(&record),
+        );
+        Err(Stop::failed(error))
+    }
+
+    /// Reads the recipient that `identity` names, if there is one. `server` is asked instead of the pinned one.
+    ///
+    /// The inner error is the server's word that there is none.
+    pub(super) async fn read_recipient(
+        &self,
+        family: Family,
+        identity: &str,
+        names: &[&'static str],
+        server: Option<&str>,
+    ) -> Result<Result<Value, ErrorRecord>, Stop> {
+        let own = names.iter().copied().filter(|name| {
+            attribute(family, name).is_some_and(|found| found.reader() == Some(Owner::Recipient))
+        });
+        self.read(family.get(), identity, own, server).await
+    }
+
+    /// Reads what the account or client access adds.
+    pub(super) async fn complete(
+        &self,
+        family: Family,
+        id: Uuid,
+        value: Value,
+        names: &[&'static str],
+    ) -> Result<Current, Stop> {
+        check_object(&value, id)?;
+        let server = originating_server(&value);
+        let mut parts = vec![(Owner::Recipient, value)];
+        for owner in [Owner::User, Owner::ClientAccess] {
+            let own: Vec<_> = names
+                .iter()
+                .copied()
+                .filter(|name| {
+                    attribute(family, name).is_some_and(|found| found.reader() == Some(owner))
+                })
+                .collect();
+            if own.is_empty() {
+                continue;
+            }
+            let cmdlet = owner.get(family);
+            match self.read(cmdlet, &id.to_string(), own.into_iter(), server.as_deref()).await? {
+                Ok(value) => parts.push((owner, value)),
+                Err(record) => return Err(Stop::failed(OutcomeError::from_record(&record))),
+            }
+        }
+        Ok(Current { family, server, parts })
+    }
+
+    async fn read(
+        &self,
+        cmdlet: &'static str,
+        identity: &str,
+        names: impl Iterator<Item = &'static str>,
+        server: Option<&str>,
+    ) -> Result<Result<Value, ErrorRecord>, Stop> {
+        let mut selected = ALWAYS_READ.to_vec();
+        selected.extend(names.filter(|name| !ALWAYS_READ.contains(name)));
+        let mut call = self
+            .session
+            .pin(CmdletCall::new(cmdlet).parameter("Identity", identity))
+            .select(selected);
+        if let Some(server) = server {
+            call = call.parameter("DomainController", server);
+        }
+        let reply = self.session.run(call).await.map_err(|error| read_failed(&error))?;
+        only_object(cmdlet, reply)
+    }
+}
+
+/// The one object of a reply, or the server's word that there is none.
+fn only_object(cmdlet: &str, reply: Reply) -> Result<Result<Value, ErrorRecord>, Stop> {
+    if let Some(record) = reply.errors.into_iter().next() {
+        return match classify(&record).class {
+            ErrorClass::NotFound => Ok(Err(record)),
+            _ => Err(Stop::failed(OutcomeError::from_record(&record))),
+        };
+    }
+    let mut objects = reply.objects.into_iter();
+    match (objects.next(), objects.next()) {
+        (Some(object), None) => Ok(Ok(object)),
+        (None, _) => Ok(Err(ErrorRecord::new(format!("{cmdlet} found nothing"), ""))),
+        (Some(_), Some(_)) => Err(Stop::new(
+            ErrorClass::Ambiguous,
+            Retry::Never,
+            format!("{cmdlet} found several objects where one was named"),
+        )),
+    }
+}
+
+/// A read that failed wrote nothing, so it can be repeated.
+pub(super) fn read_failed(error: &TransportError) -> Stop {
+    let (class, retry) = match error.class() {
+        ErrorClass::Ambiguous => (ErrorClass::Transient, Retry::Later),
+        class => (class, error.retry()),
+    };
+    let message = crate::error::report(error);
+    Stop::new(class, if retry == Retry::AfterCheck { Retry::Later } else { retry }, message)
+}
+
+/// Makes sure that the object is the one that was named, and not one of Exchange's own.
+fn check_object(value: &Value, id: Uuid) -> Result<(), Stop> {
+    let text = |name: &str| value.property(name).and_then(Value::text).unwrap_or_default();
+    match value.property("Guid").and_then(Value::as_guid) {
+        Some(found) if found == id => {}
+        found => {
+            let found = found.map_or_else(|| "no GUID".to_owned(), |found| found.to_string());
+            return Err(Stop::new(
+                ErrorClass::Protocol,
+                Retry::Never,
+                format!("the server answered with {found} when {id} was named"),
+            ));
+        }
+    }
+    let class = text("RecipientTypeDetails");
+    if is_system(&class, &text("Name")) {
+        return Err(Stop {
+            status: crate::outcome::Status::Refused,
+            error: OutcomeError::new(
+                ErrorClass::Denied,
+                Retry::Never,
+                format!("{id} is a {class} of Exchange's own, which is never changed"),
+            ),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Taking a mailbox away.
+
+use uuid::Uuid;
+
+use super::{Mode, Stop, Work};
+use crate::outcome::Status;
+
+impl Work<'_> {
+    /// Reads the object, so that the cmdlet of its kind is used and nothing else is hit, then takes it away.
+    pub(super) async fn delete(&mut self, id: Uuid) -> Result<Status, Stop> {
+        self.outcome.id = Some(id.to_string());
+        let current = self.read_current(id, &[]).await?;
+        self.outcome.server = current.server.clone();
+        let Some(cmdlet) = current.family.delete(self.settings.export.deprovision) else {
+            return Err(Stop::invalid("export.deprovision = \"refuse\" forbids deletes"));
+        };
+        let server = current.server.as_deref();
+        let call = self.writing_call(cmdlet, &id.to_string(), server, Vec::new());
+        self.send(call).await?;
+        Ok(if self.mode == Mode::Plan { Status::Planned } else { Status::Applied })
+    }
+}

@@ -1,0 +1,84 @@
+//! The limit on deletes, judged before the first write.
+
+use std::sync::Arc;
+
+use exchange_cmdlets::{CmdletCall, CmdletItem};
+use futures_util::StreamExt as _;
+
+use super::Opening;
+use super::prepare::Prepared;
+use crate::error::Error;
+use crate::managed::is_system;
+use crate::schema::Family;
+use crate::session::Session;
+use crate::settings::{MaxDeletes, Settings};
+
+/// Whether the run may begin.
+pub(super) enum Verdict {
+    Proceed,
+    /// Nothing is written, for this reason.
+    Refuse(String),
+}
+
+/// Counts the deletes against `export.max_deletes`; asks the server for the number of objects only when a share needs it.
+pub(super) async fn judge(
+    prepared: &[Prepared],
+    opening: &mut Opening<'_>,
+) -> Result<Verdict, Arc<Error>> {
+    let deletes = prepared.iter().filter(|operation| operation.is_delete()).count();
+    let deletes = u64::try_from(deletes).unwrap_or(u64::MAX);
+    let limit = opening.settings().export.max_deletes;
+    let allowed = match limit {
+        // A share of one object is always allowed, unless it is a share of nothing.
+        MaxDeletes::Percent(percent) if deletes <= u64::from(percent > 0) => deletes,
+        MaxDeletes::Count(_) => limit.allowed(0),
+        MaxDeletes::Percent(_) => {
+            let session = opening.session().await?;
+            match count_managed(&session, opening.settings()).await {
+                Ok(objects) => limit.allowed(objects),
+                Err(reason) => {
+                    return Ok(Verdict::Refuse(format!(
+                        "export.max_deletes = {limit} is a share of the objects on the server, which could not be \
+                         counted ({reason}); use a count, or try again"
+                    )));
+                }
+            }
+        }
+    };
+    if deletes <= allowed {
+        return Ok(Verdict::Proceed);
+    }
+    Ok(Verdict::Refuse(format!(
+        "the run holds {deletes} deletes, but export.max_deletes = {limit} allows {allowed}; nothing was written"
+    )))
+}
+
+/// Counts the mailboxes that are managed, reading as little of them as the server allows.
+async fn count_managed(session: &Session, settings: &Settings) -> Result<u64, String> {
+    let mut objects = 0;
+    for family in Family::of(&settings.infrastructure) {
+        let call = CmdletCall::new(family.get()).parameter("ResultSize", "Unlimited").select([
+            "Guid",
+            "Name",
+            "RecipientTypeDetails",
+        ]);
+        let mut items = session.invoke(session.pin(call));
+        while let Some(item) = items.next().await {
+            match item {
+                Ok(CmdletItem::Object(value)) => {
+                    let text = |name: &str| {
+                        value.property(name).and_then(clixml::Value::text).unwrap_or_default()
+                    };
+                    objects += u64::from(!is_system(&text("RecipientTypeDetails"), &text("Name")));
+                }
+                Ok(CmdletItem::Error(record)) => return Err(record.message),
+                Ok(_) => {}
+                Err(error) => {
+                    session.note(&error);
+                    return Err(Error::from_transport(family.get(), error).report());
+                }
+            }
+        }
+    }
+    Ok(objects)
+}

@@ -1,0 +1,326 @@
+//! Sessions to Exchange's own endpoint: cmdlets over PowerShell remoting.
+//!
+//! Exchange runs commands with named arguments and no script text. Whole mailboxes are large, so the properties wanted
+//! are picked by a second command, `Select-Object`; but a session may have that cmdlet hidden, or in a restricted form
+//! that picks nothing. Both show before any output, as an error of binding. Then the call is made once more for whole
+//! objects, and the session is remembered to be of that kind.
+
+mod failure;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_stream::stream;
+use exchange_cmdlets::{
+    CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
+};
+use psrp_client::psrp::{self, Command, PowerShell};
+use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, ShellOptions};
+use psrp_client::{PoolOptions, Record, RunspacePool};
+use url::Url;
+
+pub(crate) use self::failure::is_untrusted;
+use self::failure::{may_open_later, open_failed, run_failed, stated_wait};
+use crate::error::Error;
+use crate::settings::{Authentication, Endpoint, Settings, SettingsError};
+use crate::value::list_argument;
+
+/// Opens sessions to the endpoint in the settings, and knows those that are open.
+pub(crate) struct Remote {
+    url: Url,
+    username: String,
+    http: Arc<HttpClient>,
+    shell: ShellOptions,
+    pool: PoolOptions,
+    open: Mutex<Vec<Arc<RunspacePool>>>,
+}
+
+/// The connections a session needs: one for the output of a command, one for the pool's own stream, one for input.
+const CONNECTIONS_PER_SESSION: usize = 3;
+
+/// How long to wait before asking a busy server again.
+const BUSY_WAITS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// The longest wait a server can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl Remote {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let Some(endpoint) = settings.endpoint() else {
+            return Err(SettingsError::NotAvailable {
+                key: "infrastructure_type".to_owned(),
+                value: format!("\"{}\"", settings.infrastructure),
+                remedy: "use \"OnPremises\" or \"Hybrid\"".to_owned(),
+            });
+        };
+        let http = HttpClient::new(client_options(endpoint, settings.max_sessions))
+            .map_err(|error| refused(endpoint, &error))?;
+        Ok(Self {
+            url: endpoint.url.clone(),
+            username: endpoint.username.clone(),
+            http: Arc::new(http),
+            shell: ShellOptions::new(endpoint.url.as_str())
+                .operation_timeout(settings.operation_timeout),
+            pool: PoolOptions::default().stall_timeout(settings.stall_timeout),
+            open: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Signs in and opens one more session. A server that is too busy is asked again, a few times.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn CmdletTransport>, Error> {
+        let mut waits = BUSY_WAITS.iter();
+        loop {
+            let http = Arc::clone(&self.http);
+            let error = match RunspacePool::open(http, self.shell.clone(), self.pool.clone()).await
+            {
+                Ok(pool) => return Ok(self.opened(pool)),
+                Err(error) => error,
+            };
+            match waits.next().filter(|_| may_open_later(&error)) {
+                None => return Err(open_failed(self.url.as_str(), &self.username, error)),
+                Some(wait) => {
+                    let wait = stated_wait(&error).unwrap_or(*wait).min(LONGEST_WAIT);
+                    let reason = crate::error::report(&error);
+                    tracing::warn!(?wait, %reason, "no session can be opened now; trying again");
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    fn opened(&self, pool: RunspacePool) -> Arc<dyn CmdletTransport> {
+        tracing::info!(url = %self.url, "opened a session");
+        let pool = Arc::new(pool);
+        self.keep(&pool);
+        Arc::new(RemoteSession { pool, whole_objects: AtomicBool::new(false) })
+    }
+
+    /// Remembers a pool so that its end can be waited for, and forgets those that ended.
+    fn keep(&self, pool: &Arc<RunspacePool>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|other| other.is_open() || Arc::strong_count(other) > 1);
+        open.push(Arc::clone(pool));
+    }
+
+    /// Closes the sessions that nobody uses any more and waits for it.
+    pub(crate) async fn close_unused(&self) {
+        let unused = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let (used, unused): (Vec<_>, Vec<_>) =
+                open.drain(..).partition(|pool| Arc::strong_count(pool) > 1);
+            *open = used;
+            unused
+        };
+        for pool in unused.into_iter().filter_map(Arc::into_inner) {
+            pool.close().await;
+            tracing::info!(url = %self.url, "closed a session");
+        }
+    }
+}
+
+fn client_options(endpoint: &Endpoint, max_sessions: usize) -> ClientOptions {
+    let (username, password) = (endpoint.username.clone(), endpoint.password.clone());
+    let credentials = match endpoint.authentication {
+        Authentication::Basic => Credentials::basic(username, password),
+        _ => Credentials::negotiate(username, password),
+    };
+    let options = ClientOptions::new(endpoint.url.as_str(), credentials)
+        .allow_unencrypted(endpoint.allow_unencrypted)
+        .max_connections(max_sessions.saturating_mul(CONNECTIONS_PER_SESSION));
+    match &endpoint.ca_file {
+        Some(file) => options.ca_file(file),
+        None => options,
+    }
+}
+
+/// What the client refuses before any traffic is a matter of the settings.
+fn refused(endpoint: &Endpoint, error: &psrp_client::wsman::client::Error) -> SettingsError {
+    let (key, value, remedy) = match &endpoint.ca_file {
+        Some(file) => {
+            ("endpoint.ca_file", file.display().to_string(), "name a PEM file with certificates")
+        }
+        None => ("endpoint.url", endpoint.url.to_string(), "correct the address"),
+    };
+    SettingsError::Value {
+        key: key.to_owned(),
+        value: format!("{value:?}"),
+        problem: crate::error::report(error),
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// One session.
+struct RemoteSession {
+    pool: Arc<RunspacePool>,
+    /// Whether the server was found unable to pick properties.
+    whole_objects: AtomicBool,
+}
+
+impl CmdletTransport for RemoteSession {
+    fn invoke(&self, call: CmdletCall) -> CmdletStream<'_> {
+        Box::pin(stream! {
+            'attempt: loop {
+                let selects = call.select.is_some() && !self.whole_objects.load(Ordering::Relaxed);
+                let mut records = match self.pool.invoke(pipeline(&call, selects)).await {
+                    Ok(records) => records,
+                    Err(error) => {
+                        yield Err(run_failed(error));
+                        return;
+                    }
+                };
+                let mut silent = true;
+                while let Some(record) = records.next().await {
+                    let item = record.map_err(run_failed).map(item);
+                    if selects && silent && refuses_selection(&item) {
+                        tracing::info!("the server does not pick properties; reading whole objects");
+                        self.whole_objects.store(true, Ordering::Relaxed);
+                        continue 'attempt;
+                    }
+                    match item {
+                        Ok(Some(item)) => {
+                            silent &= !matches!(item, CmdletItem::Object(_));
+                            yield Ok(item);
+                        }
+                        Ok(None) => {}
+                        Err(error) => yield Err(error),
+                    }
+                }
+                return;
+            }
+        })
+    }
+}
+
+/// The call as a pipeline.
+fn pipeline(call: &CmdletCall, selects: bool) -> PowerShell {
+    let mut command = Command::new(call.name.as_ref());
+    for (name, value) in &call.parameters {
+        command = match value {
+            ParameterValue::Switch(on) => command.parameter(name, *on),
+            ParameterValue::Secret(secret) => command.secret(name, secret.clone()),
+            ParameterValue::Value(value) => command.parameter(name, value.clone()),
+            // A kind of argument that is added later has to be taught here first.
+            _ => command,
+        };
+    }
+    let pipeline = PowerShell::new().command(command);
+    match &call.select {
+        Some(names) if selects => {
+            let names = names.iter().map(|name| name.as_str().into()).collect();
+            pipeline.command(Command::new(SELECT).parameter("Property", list_argument(names)))
+        }
+        _ => pipeline,
+    }
+}
+
+const SELECT: &str = "Select-Object";
+
+/// What a record says about the cmdlet; nothing, for records nobody asked for.
+fn item(record: Record) -> Option<CmdletItem> {
+    match record {
+        Record::Output(value) => Some(CmdletItem::Object(value)),
+        Record::Error(record) => Some(CmdletItem::Error(error_record(*record))),
+        Record::Warning(text) => Some(CmdletItem::Warning(text)),
+        Record::Verbose(text) => Some(CmdletItem::Verbose(text)),
+        Record::Progress(record) => Some(CmdletItem::Progress {
+            activity: record.activity,
+            status: record.status_description,
+            percent: u8::try_from(record.percent_complete).ok().filter(|percent| *percent <= 100),
+        }),
+        // Something the server said is missing, so whatever depends on all of it must know.
+        Record::Undecodable { message_type, error, .. } => {
+            Some(CmdletItem::Error(ErrorRecord::new(
+                format!(
+                    "a record of type {message_type:?} could not be read: {}",
+                    crate::error::report(&error)
+                ),
+                "UndecodableRecord",
+            )))
+        }
+        _ => None,
+    }
+}
+
+fn error_record(record: psrp::ErrorRecord) -> ErrorRecord {
+    let mut plain = ErrorRecord::new(record.message, record.reason);
+    plain.exception_types = record.exception_types;
+    plain.fully_qualified_error_id = record.fully_qualified_error_id;
+    plain.category = record.category.code();
+    plain.activity = record.activity;
+    plain.target_name = record.target_name;
+    plain.target_type = record.target_type;
+    plain
+}
+
+/// Whether the server says that `Select-Object` is hidden, or does not take the properties.
+fn refuses_selection(item: &Result<Option<CmdletItem>, exchange_cmdlets::TransportError>) -> bool {
+    let record = match item {
+        Ok(Some(CmdletItem::Error(record))) => record,
+        Err(error) => match error.record() {
+            Some(record) => record,
+            None => return false,
+        },
+        Ok(_) => return false,
+    };
+    let id = record.id();
+    match id.code {
+        "CommandNotFoundException" => {
+            record.target_name.eq_ignore_ascii_case(SELECT)
+                || (record.target_name.is_empty() && record.message.contains(SELECT))
+        }
+        _ => id.source.is_some_and(|source| source.eq_ignore_ascii_case(SELECT)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exchange_cmdlets::TransportError;
+
+    use super::*;
+
+    fn record(id: &str, target: &str) -> ErrorRecord {
+        let mut record = ErrorRecord::new("", "");
+        record.fully_qualified_error_id = id.to_owned();
+        record.target_name = target.to_owned();
+        record
+    }
+
+    #[test]
+    fn a_refused_selection_is_told_from_a_refused_cmdlet() {
+        let check = |id: &str, target: &str, expected: bool| {
+            let failed = TransportError::PipelineFailed { record: Box::new(record(id, target)) };
+            assert_eq!(refuses_selection(&Err(failed)), expected, "{id} {target}");
+            let written = CmdletItem::Error(record(id, target));
+            assert_eq!(refuses_selection(&Ok(Some(written))), expected, "{id} {target}");
+        };
+        check("CommandNotFoundException", "Select-Object", true);
+        check("CommandNotFoundException", "Get-Mailbox", false);
+        check("ParameterArgumentValidationError,Select-Object", "", true);
+        check("NamedParameterNotFound,Select-Object", "", true);
+        check("NamedParameterNotFound,Get-Mailbox", "", false);
+        check("4206B633,Microsoft.Exchange.Management.RecipientTasks.GetMailbox", "", false);
+    }
+
+    #[test]
+    fn a_call_becomes_a_pipeline_of_one_or_two_commands() {
+        let call = CmdletCall::new("Get-Mailbox").parameter("Identity", "ann").select(["Name"]);
+        let names = |powershell: &PowerShell| -> Vec<String> {
+            powershell.commands().iter().map(|command| command.name.clone()).collect()
+        };
+        assert_eq!(names(&pipeline(&call, true)), ["Get-Mailbox", "Select-Object"]);
+        assert_eq!(names(&pipeline(&call, false)), ["Get-Mailbox"]);
+        let secret = CmdletCall::new("New-Mailbox")
+            .parameter("Password", ParameterValue::Secret("hunter2".into()));
+        assert!(pipeline(&secret, false).has_secrets());
+    }
+}

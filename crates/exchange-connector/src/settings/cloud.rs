@@ -1,0 +1,292 @@
+//! How Exchange Online is reached and signed in to.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+use uuid::Uuid;
+
+use super::Context;
+use super::error::SettingsError;
+use super::section::Section;
+
+/// How Exchange Online is reached and signed in to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cloud {
+    /// The tenant, such as `contoso.onmicrosoft.com`.
+    pub organization: String,
+    /// Who signs in.
+    pub credential: CloudCredential,
+    /// Which of Microsoft's clouds the tenant lives in.
+    pub environment: CloudEnvironment,
+    /// Where tokens come from.
+    pub authority_url: Url,
+    /// Where cmdlets are sent.
+    pub api_url: Url,
+    /// What a token is asked for.
+    pub scope: String,
+    /// A file of further trust anchors for both hosts, in PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Who signs in to Exchange Online.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CloudCredential {
+    /// An application that proves itself by a certificate.
+    Certificate {
+        /// The application's id.
+        application_id: Uuid,
+        /// SHA-1 of the certificate: 40 hexadecimal digits in lower case.
+        thumbprint: String,
+        /// Where the certificate and its key are.
+        source: CertificateSource,
+        /// What the key is locked with.
+        password: Option<SecretString>,
+    },
+    /// An application that proves itself by a secret.
+    ClientSecret {
+        /// The application's id.
+        application_id: Uuid,
+        /// The secret.
+        secret: SecretString,
+    },
+    /// A user.
+    Password {
+        /// The user's sign-in name.
+        username: String,
+        /// The user's password.
+        password: SecretString,
+        /// The public client to sign in through; `None` is that of Exchange Online PowerShell.
+        client_id: Option<Uuid>,
+    },
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CertificateSource {
+    /// A PFX or PEM file.
+    File(PathBuf),
+    /// A folder that is searched by thumbprint.
+    Store(PathBuf),
+}
+
+/// One of Microsoft's clouds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CloudEnvironment {
+    /// The worldwide service.
+    Global,
+    /// Microsoft 365 GCC High.
+    GccHigh,
+    /// Microsoft 365 DoD.
+    Dod,
+    /// The service in China, run by 21Vianet.
+    China,
+}
+
+impl CloudEnvironment {
+    /// Where tokens come from, where cmdlets go and what a token is asked for.
+    fn defaults(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Global => (
+                "https://login.microsoftonline.com",
+                "https://outlook.office365.com",
+                "https://outlook.office365.com/.default",
+            ),
+            Self::GccHigh => (
+                "https://login.microsoftonline.us",
+                "https://outlook.office365.us",
+                "https://outlook.office365.us/.default",
+            ),
+            Self::Dod => (
+                "https://login.microsoftonline.us",
+                "https://outlook-dod.office365.us",
+                "https://outlook-dod.office365.us/.default",
+            ),
+            Self::China => (
+                "https://login.partner.microsoftonline.cn",
+                "https://partner.outlook.cn",
+                "https://partner.outlook.cn/.default",
+            ),
+        }
+    }
+}
+
+const ENVIRONMENTS: &[(&str, CloudEnvironment)] = &[
+    ("global", CloudEnvironment::Global),
+    ("gcc-high", CloudEnvironment::GccHigh),
+    ("dod", CloudEnvironment::Dod),
+    ("china", CloudEnvironment::China),
+];
+
+pub(super) const KEYS: &[&str] = &[
+    "certificate_file",
+    "certificate_password",
+    "certificate_store",
+    "client_secret",
+    "client_id",
+    "environment",
+    "authority_url",
+    "api_url",
+    "scope",
+    "ca_file",
+];
+
+pub(super) fn parse(
+    context: &mut Context<'_>,
+    kerberos: &Section,
+    table: &Section,
+) -> Result<Cloud, SettingsError> {
+    let (root, endpoint) = (context.root, context.endpoint);
+    let cloud = "infrastructure_type = \"Cloud\"";
+    root.refuse(&["hostname"], cloud, "the service's address is known; remove")?;
+    let remedy = "this belongs to OnPremises and Hybrid; remove";
+    endpoint.refuse(
+        &["url", "kind", "ca_file", "domain_controller", "allow_unencrypted"],
+        cloud,
+        remedy,
+    )?;
+    kerberos.refuse(super::endpoint::KERBEROS_KEYS, cloud, remedy)?;
+    if root.choice("authentication_method", super::endpoint::METHODS)?.is_some() {
+        context.warnings.push(
+            "authentication_method is not used with infrastructure_type = \"Cloud\"".to_owned(),
+        );
+    }
+    let organization =
+        root.required_text("organization", "write organization = \"contoso.onmicrosoft.com\"")?;
+    let environment =
+        table.choice("environment", ENVIRONMENTS)?.unwrap_or(CloudEnvironment::Global);
+    let (authority, api, scope) = environment.defaults();
+    Ok(Cloud {
+        organization,
+        credential: credential(context, table)?,
+        environment,
+        authority_url: service_url(table, "authority_url", authority)?,
+        api_url: service_url(table, "api_url", api)?,
+        scope: table.text("scope")?.unwrap_or_else(|| scope.to_owned()),
+        ca_file: table.text("ca_file")?.map(|path| context.directory.join(path)),
+    })
+}
+
+fn credential(
+    context: &mut Context<'_>,
+    table: &Section,
+) -> Result<CloudCredential, SettingsError> {
+    let root = context.root;
+    let certificate_keys = ["certificate_file", "certificate_password", "certificate_store"];
+    if root.has("certificate_thumbprint") {
+        let with = "certificate_thumbprint";
+        root.refuse(&["username", "password"], with, "sign in with one or the other: remove")?;
+        table.refuse(
+            &["client_secret", "client_id"],
+            with,
+            "sign in with one or the other: remove",
+        )?;
+        return certificate(context, table);
+    }
+    table.refuse(
+        &certificate_keys,
+        "no certificate_thumbprint",
+        "write certificate_thumbprint, or remove",
+    )?;
+    if let Some(secret) = table.secret("client_secret", context.source, context.warnings)? {
+        root.refuse(
+            &["username", "password"],
+            "cloud.client_secret",
+            "sign in with one or the other: remove",
+        )?;
+        table.refuse(
+            &["client_id"],
+            "cloud.client_secret",
+            "write application_id instead and remove",
+        )?;
+        return Ok(CloudCredential::ClientSecret { application_id: application_id(root)?, secret });
+    }
+    root.refuse(
+        &["application_id"],
+        "username and password",
+        "an application signs in with certificate_thumbprint or cloud.client_secret; remove",
+    )?;
+    let username = root.required_text(
+        "username",
+        "write username and password, or certificate_thumbprint, or cloud.client_secret",
+    )?;
+    let password = root.secret("password", context.source, context.warnings)?.ok_or_else(|| {
+        root.missing("password", "write password = { env = \"EXCHANGE_PASSWORD\" }")
+    })?;
+    Ok(CloudCredential::Password {
+        username,
+        password,
+        client_id: table.parsed("client_id", "is not a GUID", GUID_REMEDY)?,
+    })
+}
+
+fn certificate(
+    context: &mut Context<'_>,
+    table: &Section,
+) -> Result<CloudCredential, SettingsError> {
+    let root = context.root;
+    let thumbprint = root.required_text("certificate_thumbprint", "write its 40 digits")?;
+    if thumbprint.len() != 40 || !thumbprint.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(root.value_error(
+            "certificate_thumbprint",
+            "is not 40 hexadecimal digits",
+            "copy the certificate's SHA-1 thumbprint without spaces or colons".to_owned(),
+        ));
+    }
+    let file = table.text("certificate_file")?;
+    let store = table.text("certificate_store")?;
+    let source = match (file, store) {
+        (Some(_), Some(_)) => {
+            return Err(table.combination(
+                "certificate_store",
+                "cloud.certificate_file",
+                "a named file needs no search: remove one of them".to_owned(),
+            ));
+        }
+        (Some(file), None) => CertificateSource::File(context.directory.join(file)),
+        (None, Some(store)) => CertificateSource::Store(context.directory.join(store)),
+        (None, None) => {
+            return Err(table.missing(
+                "certificate_file",
+                "write cloud.certificate_file = \"app.pfx\" or cloud.certificate_store = \"dir\"",
+            ));
+        }
+    };
+    Ok(CloudCredential::Certificate {
+        application_id: application_id(root)?,
+        thumbprint: thumbprint.to_ascii_lowercase(),
+        source,
+        password: table.secret("certificate_password", context.source, context.warnings)?,
+    })
+}
+
+fn application_id(root: &Section) -> Result<Uuid, SettingsError> {
+    root.parsed("application_id", "is not a GUID", GUID_REMEDY)?
+        .ok_or_else(|| root.missing("application_id", GUID_REMEDY))
+}
+
+const GUID_REMEDY: &str = "write the id as 01234567-89ab-cdef-0123-456789abcdef";
+
+/// An address of the service; plain http is refused except to the own machine, where tests listen.
+fn service_url(table: &Section, key: &str, default: &str) -> Result<Url, SettingsError> {
+    const REMEDY: &str = "write an address that begins with https://";
+    let url = match table.parsed::<Url>(key, "is not a URL", REMEDY)? {
+        Some(url) => url,
+        None => Url::parse(default)
+            .map_err(|_| table.value_error(key, "is not a URL", REMEDY.to_owned()))?,
+    };
+    let local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "https" || (url.scheme() == "http" && local) {
+        return Ok(url);
+    }
+    Err(table.value_error(key, "would send tokens over plain http", REMEDY.to_owned()))
+}

@@ -1,0 +1,8 @@
+//! The facade over transports that answer from a script, without sockets, and over the simulated Exchange.
+
+mod check;
+mod export;
+mod import;
+mod plan;
+mod simulated;
+mod support;
