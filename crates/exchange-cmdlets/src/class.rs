@@ -220,6 +220,7 @@ const TEXTS: &[(&str, Rule)] = &[
     ("suitability of server", TRANSIENT),
     ("an error caused a change in the current set of domain controllers", TRANSIENT),
     ("is already being used", CONFLICT),
+    ("is already used", CONFLICT),
     ("already exists", CONFLICT),
     ("is used by another recipient object", CONFLICT),
     ("is already a member of the group", CONFLICT),

@@ -18,6 +18,8 @@ use exchange_cmdlets::{
 use psrp_client::psrp::{self, Command, PowerShell};
 use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, ShellOptions};
 use psrp_client::{PoolOptions, Record, RunspacePool};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use url::Url;
 
 pub(crate) use self::failure::is_untrusted;
@@ -34,6 +36,8 @@ pub(crate) struct Remote {
     shell: ShellOptions,
     pool: PoolOptions,
     open: Mutex<Vec<Arc<RunspacePool>>>,
+    /// Openings under way, which go on when whoever asked for them has gone.
+    opening: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The connections a session needs: one for the output of a command, one for the pool's own stream, one for input.
@@ -69,6 +73,7 @@ impl Remote {
                 .operation_timeout(settings.operation_timeout),
             pool: PoolOptions::default().stall_timeout(settings.stall_timeout),
             open: Mutex::new(Vec::new()),
+            opening: Mutex::new(Vec::new()),
         })
     }
 
@@ -80,9 +85,7 @@ impl Remote {
     pub(crate) async fn open(&self) -> Result<Arc<dyn CmdletTransport>, Error> {
         let mut waits = BUSY_WAITS.iter();
         loop {
-            let http = Arc::clone(&self.http);
-            let error = match RunspacePool::open(http, self.shell.clone(), self.pool.clone()).await
-            {
+            let error = match self.open_once().await {
                 Ok(pool) => return Ok(self.opened(pool)),
                 Err(error) => error,
             };
@@ -96,6 +99,26 @@ impl Remote {
                 }
             }
         }
+    }
+
+    /// Opens a session in a task of its own: a server that is asked for a shell makes one whether or not somebody still
+    /// waits for it, and [`Self::close_unused`] has to see it closed.
+    async fn open_once(&self) -> Result<RunspacePool, psrp_client::Error> {
+        let opening = RunspacePool::open(self.http.clone(), self.shell.clone(), self.pool.clone());
+        let (tell, told) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            if let Err(Ok(unwanted)) = tell.send(opening.await) {
+                unwanted.close().await;
+            }
+        });
+        {
+            let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            opening.retain(|task| !task.is_finished());
+            opening.push(task);
+        }
+        told.await.expect(
+            "the task tells before it ends, and a panic of it ends the process in tests only",
+        )
     }
 
     fn opened(&self, pool: RunspacePool) -> Arc<dyn CmdletTransport> {
@@ -114,6 +137,12 @@ impl Remote {
 
     /// Closes the sessions that nobody uses any more and waits for it.
     pub(crate) async fn close_unused(&self) {
+        let opening =
+            std::mem::take(&mut *self.opening.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in opening {
+            // A task that panicked has no session to close.
+            let _ = task.await;
+        }
         let unused = {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let (used, unused): (Vec<_>, Vec<_>) =
@@ -209,8 +238,6 @@ fn pipeline(call: &CmdletCall, selects: bool) -> PowerShell {
             ParameterValue::Switch(on) => command.parameter(name, *on),
             ParameterValue::Secret(secret) => command.secret(name, secret.clone()),
             ParameterValue::Value(value) => command.parameter(name, value.clone()),
-            // A kind of argument that is added later has to be taught here first.
-            _ => command,
         };
     }
     let pipeline = PowerShell::new().command(command);

@@ -58,6 +58,7 @@ fn what_is_taken() {
     let message = "Active Directory operation failed on DC1.contoso.com. The object 'CN=Kim,OU=…' already exists.";
     check_never("ADObjectAlreadyExistsException", message, conflict);
     check_never("", "The name \"X\" is already being used. Please try another name.", conflict);
+    check_never("", "The user principal name \"a@b.c\" is already used.", conflict);
     let message = "This task does not support recipients of this type. The specified recipient contoso.com/Users/X is …";
     check_never("RecipientTaskException", message, conflict);
     let message =

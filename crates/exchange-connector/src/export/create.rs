@@ -6,11 +6,11 @@
 //! step, on the domain controller that has the new object.
 
 use clixml::Value;
-use exchange_cmdlets::{CmdletCall, ErrorClass, ErrorRecord, ParameterValue, Retry};
+use exchange_cmdlets::{CmdletCall, ErrorClass, ErrorRecord, Identity, ParameterValue, Retry};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::current::Current;
+use super::current::{Current, by_guid};
 use super::diff::{Difference, merge};
 use super::prepare::{CreateTask, Wanted};
 use super::update::names_to_read;
@@ -46,7 +46,7 @@ impl Work<'_> {
         };
         let id = guid(&found);
         self.outcome.id = id.map(|id| id.to_string());
-        let name = task.identity.as_deref().unwrap_or_default();
+        let name = task.identity.as_ref().map_or_else(|| name_of(task), ToString::to_string);
         Err(Stop::new(
             ErrorClass::Conflict,
             Retry::Never,
@@ -60,7 +60,7 @@ impl Work<'_> {
         task: &CreateTask,
         server: Option<&str>,
     ) -> Result<Option<Value>, Stop> {
-        let Some(identity) = task.identity.as_deref() else {
+        let Some(identity) = &task.identity else {
             return Ok(None);
         };
         let names = ["UserPrincipalName"];
@@ -69,7 +69,8 @@ impl Work<'_> {
         Ok(found.filter(|value| {
             let principal =
                 value.property("UserPrincipalName").and_then(Value::text).unwrap_or_default();
-            !identity.contains('@') || principal.eq_ignore_ascii_case(identity)
+            let name = identity.as_str();
+            !name.contains('@') || principal.eq_ignore_ascii_case(name)
         }))
     }
 
@@ -77,7 +78,7 @@ impl Work<'_> {
         let method = self.settings.create_method;
         let mut call = CmdletCall::new(task.family.create(method));
         if let (CreateMethod::Enable, Some(identity)) = (method, &task.identity) {
-            call = call.parameter("Identity", identity.as_str());
+            call = call.parameter("Identity", identity);
         }
         for Wanted { name, value } in &task.attributes {
             let Some(attribute) = attribute(task.family, name) else {
@@ -96,10 +97,11 @@ impl Work<'_> {
         for (name, value) in &task.parameters {
             call = call.parameter(name.as_str(), value.clone());
         }
-        Ok(match call.argument("DomainController") {
+        let call = match call.argument("DomainController") {
             Some(_) => call,
             None => self.session.pin(call),
-        })
+        };
+        Ok(call.switch("Confirm", false))
     }
 
     /// Sends the create cmdlet; gives the new object's GUID and the domain controller that has it.
@@ -181,7 +183,7 @@ impl Work<'_> {
             return Ok(());
         }
         let server = current.server.as_deref().or(server);
-        self.write(task.family, &id.to_string(), server, difference).await.map(|_| ())
+        self.write(task.family, &by_guid(id)?, server, difference).await.map(|_| ())
     }
 
     async fn read_back(
@@ -191,7 +193,7 @@ impl Work<'_> {
         names: &[&'static str],
         server: Option<&str>,
     ) -> Result<Current, Stop> {
-        match self.read_recipient(task.family, &id.to_string(), names, server).await? {
+        match self.read_recipient(task.family, &by_guid(id)?, names, server).await? {
             Ok(value) => self.complete(task.family, id, value, names).await,
             Err(record) => Err(Stop::new(
                 ErrorClass::Transient,
@@ -205,8 +207,8 @@ impl Work<'_> {
     /// change, and the addresses are merged with none.
     async fn plan_create(&mut self, task: &CreateTask, call: &CmdletCall) -> Result<(), Stop> {
         let method = self.settings.create_method;
-        if method == CreateMethod::Enable {
-            self.need_account(task).await?;
+        if let (CreateMethod::Enable, Some(identity)) = (method, &task.identity) {
+            self.need_account(identity).await?;
         }
         self.note(call);
         let mut difference = Difference::default();
@@ -234,7 +236,12 @@ impl Work<'_> {
                     .push(((*name).to_owned(), argument.into()));
             }
         }
-        let identity = task.identity.clone().unwrap_or_else(|| name_of(task));
+        let identity = match &task.identity {
+            Some(identity) => identity.clone(),
+            None => {
+                Identity::new(name_of(task)).map_err(|error| Stop::invalid(error.to_string()))?
+            }
+        };
         self.write(task.family, &identity, None, difference).await.map(|_| ())
     }
 
@@ -260,8 +267,7 @@ impl Work<'_> {
     }
 
     /// Makes sure that the account to enable exists.
-    async fn need_account(&self, task: &CreateTask) -> Result<(), Stop> {
-        let identity = task.identity.as_deref().unwrap_or_default();
+    async fn need_account(&self, identity: &Identity) -> Result<(), Stop> {
         let call = self
             .session
             .pin(CmdletCall::new("Get-User").parameter("Identity", identity))

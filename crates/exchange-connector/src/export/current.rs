@@ -1,7 +1,9 @@
 //! The object as it is now.
 
 use clixml::Value;
-use exchange_cmdlets::{CmdletCall, ErrorClass, ErrorRecord, Retry, TransportError, classify};
+use exchange_cmdlets::{
+    CmdletCall, ErrorClass, ErrorRecord, Identity, Retry, TransportError, classify,
+};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -45,7 +47,7 @@ impl Work<'_> {
     ) -> Result<Current, Stop> {
         let mut missing = None;
         for family in Family::of(&self.settings.infrastructure) {
-            match self.read_recipient(*family, &id.to_string(), names, None).await? {
+            match self.read_recipient(*family, &by_guid(id)?, names, None).await? {
                 Ok(value) => return self.complete(*family, id, value, names).await,
                 Err(record) => missing = Some(record),
             }
@@ -69,7 +71,7 @@ impl Work<'_> {
     pub(super) async fn read_recipient(
         &self,
         family: Family,
-        identity: &str,
+        identity: &Identity,
         names: &[&'static str],
         server: Option<&str>,
     ) -> Result<Result<Value, ErrorRecord>, Stop> {
@@ -102,7 +104,7 @@ impl Work<'_> {
                 continue;
             }
             let cmdlet = owner.get(family);
-            match self.read(cmdlet, &id.to_string(), own.into_iter(), server.as_deref()).await? {
+            match self.read(cmdlet, &by_guid(id)?, own.into_iter(), server.as_deref()).await? {
                 Ok(value) => parts.push((owner, value)),
                 Err(record) => return Err(Stop::failed(OutcomeError::from_record(&record))),
             }
@@ -113,7 +115,7 @@ impl Work<'_> {
     async fn read(
         &self,
         cmdlet: &'static str,
-        identity: &str,
+        identity: &Identity,
         names: impl Iterator<Item = &'static str>,
         server: Option<&str>,
     ) -> Result<Result<Value, ErrorRecord>, Stop> {
@@ -149,6 +151,11 @@ fn only_object(cmdlet: &str, reply: Reply) -> Result<Result<Value, ErrorRecord>,
             format!("{cmdlet} found several objects where one was named"),
         )),
     }
+}
+
+/// The object with this GUID; the one of zeros names none.
+pub(super) fn by_guid(id: Uuid) -> Result<Identity, Stop> {
+    Identity::guid(id).map_err(|error| Stop::invalid(error.to_string()))
 }
 
 /// A read that failed wrote nothing, so it can be repeated.

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::current::by_guid;
 use super::{Mode, Stop, Work};
 use crate::outcome::Status;
 
@@ -15,7 +16,7 @@ impl Work<'_> {
             return Err(Stop::invalid("export.deprovision = \"refuse\" forbids deletes"));
         };
         let server = current.server.as_deref();
-        let call = self.writing_call(cmdlet, &id.to_string(), server, Vec::new());
+        let call = self.writing_call(cmdlet, &by_guid(id)?, server, Vec::new());
         self.send(call).await?;
         Ok(if self.mode == Mode::Plan { Status::Planned } else { Status::Applied })
     }

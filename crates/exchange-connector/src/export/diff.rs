@@ -137,11 +137,17 @@ impl Difference {
     }
 }
 
+/// The current addresses, every one of them: what was not read would be taken for absent and be lost.
 fn addresses_of(value: &Json) -> Result<Vec<ProxyAddress>, Stop> {
-    let texts = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    address_policy::parse_all(texts.iter().filter_map(Json::as_str)).map_err(|error| {
-        Stop::new(ErrorClass::Protocol, Retry::Never, format!("EmailAddresses as read: {error}"))
-    })
+    let unread = |what: String| {
+        Stop::new(ErrorClass::Protocol, Retry::Never, format!("EmailAddresses as read: {what}"))
+    };
+    let items = value.as_array().ok_or_else(|| unread(format!("{value} is no list")))?;
+    let texts: Vec<_> = items.iter().filter_map(Json::as_str).collect();
+    if texts.len() < items.len() {
+        return Err(unread("an entry is no text".to_owned()));
+    }
+    address_policy::parse_all(texts).map_err(|error| unread(error.to_string()))
 }
 
 /// Applies the address rule.

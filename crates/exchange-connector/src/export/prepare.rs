@@ -1,6 +1,6 @@
 //! What can be decided about an operation without the server.
 
-use exchange_cmdlets::{ErrorClass, ParameterValue, Retry};
+use exchange_cmdlets::{ErrorClass, Identity, ParameterValue, Retry};
 use secrecy::SecretString;
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(super) enum Task {
 pub(super) struct CreateTask {
     pub(super) family: Family,
     /// What names the account (Enable) or will name it (New): used to look whether the mailbox is there already.
-    pub(super) identity: Option<String>,
+    pub(super) identity: Option<Identity>,
     pub(super) attributes: Vec<Wanted>,
     pub(super) secrets: Vec<(String, SecretString)>,
     pub(super) parameters: Vec<(String, ParameterValue)>,
@@ -162,11 +162,12 @@ fn prepare_create(create: Create, settings: &Settings) -> Result<CreateTask, Dec
             if text("Name").is_none() {
                 return Err(invalid(format!("attribute Name is missing; {cmdlet} needs it")));
             }
-            principal.map(str::to_owned)
+            principal.map(|name| identity_of("UserPrincipalName", name)).transpose()?
         }
-        CreateMethod::Enable => match create.identity.or_else(|| principal.map(str::to_owned)) {
-            Some(identity) => Some(check_identity(identity)?),
-            None => {
+        CreateMethod::Enable => match (create.identity.as_deref(), principal) {
+            (Some(name), _) => Some(identity_of("identity", name)?),
+            (None, Some(name)) => Some(identity_of("UserPrincipalName", name)?),
+            (None, None) => {
                 return Err(invalid(format!(
                     "{cmdlet} needs the account: name it in \"identity\" or by UserPrincipalName"
                 )));
@@ -183,11 +184,8 @@ fn prepare_create(create: Create, settings: &Settings) -> Result<CreateTask, Dec
     Ok(CreateTask { family, identity, attributes, secrets: create.secrets, parameters })
 }
 
-fn check_identity(identity: String) -> Result<String, Decided> {
-    match exchange_cmdlets::Identity::new(&identity) {
-        Ok(_) => Ok(identity),
-        Err(error) => Err(invalid(format!("\"identity\" {identity:?}: {error}"))),
-    }
+fn identity_of(key: &str, name: &str) -> Result<Identity, Decided> {
+    Identity::new(name).map_err(|error| invalid(format!("{key:?} {name:?}: {error}")))
 }
 
 /// Refuses secrets when the sign-in method must not carry them.

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::current::by_guid;
 use super::diff::Difference;
 use super::prepare::Wanted;
 use super::write::Written;
@@ -24,7 +25,7 @@ impl Work<'_> {
             return Ok(Status::Unchanged);
         }
         let server = current.server.as_deref();
-        match self.write(current.family, &id.to_string(), server, difference).await? {
+        match self.write(current.family, &by_guid(id)?, server, difference).await? {
             _ if self.mode == Mode::Plan => Ok(Status::Planned),
             Written::Changed => Ok(Status::Applied),
             Written::Nothing => Ok(Status::Unchanged),

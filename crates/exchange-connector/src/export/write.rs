@@ -1,6 +1,6 @@
 //! Sending what writes, and telling what came of it.
 
-use exchange_cmdlets::{CmdletCall, ErrorClass, ParameterValue, Retry, TransportError};
+use exchange_cmdlets::{CmdletCall, ErrorClass, Identity, ParameterValue, Retry, TransportError};
 
 use super::diff::Difference;
 use super::{Mode, Stop, Work};
@@ -23,7 +23,7 @@ impl Work<'_> {
     pub(super) async fn write(
         &mut self,
         family: Family,
-        identity: &str,
+        identity: &Identity,
         server: Option<&str>,
         difference: Difference,
     ) -> Result<Written, Stop> {
@@ -49,7 +49,7 @@ impl Work<'_> {
     pub(super) fn writing_call(
         &self,
         cmdlet: &'static str,
-        identity: &str,
+        identity: &Identity,
         server: Option<&str>,
         parameters: Vec<(String, ParameterValue)>,
     ) -> CmdletCall {
@@ -61,7 +61,7 @@ impl Work<'_> {
         if let Some(server) = server {
             call = call.parameter("DomainController", server);
         }
-        if asks_for_confirmation(cmdlet) { call.switch("Confirm", false) } else { call }
+        call.switch("Confirm", false)
     }
 
     /// Sends a call that writes, or in a plan notes it down.
@@ -91,11 +91,6 @@ impl Work<'_> {
             cmdlets.push(sanitized(&call.to_string()).into_owned());
         }
     }
-}
-
-/// The cmdlets that would wait for an answer at a prompt that nobody sees.
-fn asks_for_confirmation(cmdlet: &str) -> bool {
-    cmdlet.starts_with("Remove-") || cmdlet.starts_with("Disable-") || cmdlet == "Set-User"
 }
 
 /// A write whose answer never came may have happened.

@@ -116,7 +116,6 @@ impl Run {
     }
 
     fn missing(&mut self, reason: String) {
-        tracing::warn!(%reason, "the import is incomplete");
         self.incomplete.get_or_insert(reason);
     }
 

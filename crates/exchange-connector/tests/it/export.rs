@@ -29,7 +29,7 @@ async fn an_update_writes_only_what_is_different() {
         [
             format!("Get-Mailbox -Identity '{ANN}' -DomainController 'dc01.contoso.com'"),
             format!(
-                "Set-Mailbox -Identity '{ANN}' -DisplayName 'Ann B. Example' -DomainController 'dc01.contoso.com'"
+                "Set-Mailbox -Identity '{ANN}' -DisplayName 'Ann B. Example' -DomainController 'dc01.contoso.com' -Confirm:$false"
             ),
         ]
     );
@@ -76,7 +76,7 @@ async fn attributes_go_to_the_cmdlet_that_owns_them_the_account_first() {
                 "Set-User -Identity '{ANN}' -Title 'Boss' -DomainController 'dc01.contoso.com' -Confirm:$false"
             ),
             format!(
-                "Set-Mailbox -Identity '{ANN}' -CustomAttribute1 'x' -DomainController 'dc01.contoso.com'"
+                "Set-Mailbox -Identity '{ANN}' -CustomAttribute1 'x' -DomainController 'dc01.contoso.com' -Confirm:$false"
             ),
         ]
     );
@@ -101,7 +101,7 @@ async fn a_new_primary_address_switches_the_policy_off_in_the_same_call() {
         script.transcript()[1],
         format!(
             "Set-Mailbox -Identity '{ANN}' -EmailAddressPolicyEnabled $false -EmailAddresses 'X500:/o=x', \
-             'smtp:ann@contoso.com', 'SMTP:ann.new@contoso.com' -DomainController 'dc01.contoso.com'"
+             'smtp:ann@contoso.com', 'SMTP:ann.new@contoso.com' -DomainController 'dc01.contoso.com' -Confirm:$false"
         )
     );
 
@@ -181,12 +181,12 @@ async fn a_create_is_made_read_back_and_completed() {
         [
             "Get-Mailbox -Identity 'ann@contoso.com' -DomainController 'dc01.contoso.com'".to_owned(),
             "New-Mailbox -Name 'Ann' -UserPrincipalName 'ann@contoso.com' -Password <redacted> -OrganizationalUnit \
-             'contoso.com/Users' -DomainController 'dc01.contoso.com'"
+             'contoso.com/Users' -DomainController 'dc01.contoso.com' -Confirm:$false"
                 .to_owned(),
             format!("Get-Mailbox -Identity '{ANN}' -DomainController 'dc02.contoso.com'"),
             format!(
                 "Set-Mailbox -Identity '{ANN}' -CustomAttribute2 'x' -EmailAddresses 'smtp:a.example@contoso.com', \
-                 'SMTP:ann@contoso.com' -DomainController 'dc02.contoso.com'"
+                 'SMTP:ann@contoso.com' -DomainController 'dc02.contoso.com' -Confirm:$false"
             ),
         ]
     );
@@ -223,7 +223,7 @@ async fn a_create_that_reported_an_error_and_yet_happened_is_found() {
     );
     assert_eq!(
         script.transcript()[1],
-        "Enable-Mailbox -Identity 'ann@contoso.com' -DomainController 'dc01.contoso.com'"
+        "Enable-Mailbox -Identity 'ann@contoso.com' -DomainController 'dc01.contoso.com' -Confirm:$false"
     );
 }
 

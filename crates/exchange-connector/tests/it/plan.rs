@@ -14,7 +14,7 @@ async fn a_plan_of_an_update_shows_before_after_and_the_cmdlet() {
     assert_eq!(
         plan(&connector, &[&line]).await,
         [format!(
-            r#"{{"ref":1,"operation":"update","status":"planned","id":"{ANN}","server":"dc01.contoso.com","changes":[{{"attribute":"DisplayName","before":"Ann","after":"Ann O'Neil"}},{{"attribute":"EmailAddresses","before":["SMTP:ann@contoso.com"],"after":["SMTP:x@contoso.com"]}}],"cmdlets":["Set-Mailbox -Identity '{ANN}' -DisplayName 'Ann O''Neil' -EmailAddresses @('SMTP:x@contoso.com') -DomainController 'dc01.contoso.com'"]}}"#
+            r#"{{"ref":1,"operation":"update","status":"planned","id":"{ANN}","server":"dc01.contoso.com","changes":[{{"attribute":"DisplayName","before":"Ann","after":"Ann O'Neil"}},{{"attribute":"EmailAddresses","before":["SMTP:ann@contoso.com"],"after":["SMTP:x@contoso.com"]}}],"cmdlets":["Set-Mailbox -Identity '{ANN}' -DisplayName 'Ann O''Neil' -EmailAddresses @('SMTP:x@contoso.com') -DomainController 'dc01.contoso.com' -Confirm:$false"]}}"#
         )]
     );
     assert_eq!(script.calls().len(), 1);
@@ -48,9 +48,9 @@ async fn a_plan_of_a_create_redacts_the_password() {
         outcome["cmdlets"],
         serde_json::json!([
             "New-Mailbox -Name 'Ann' -UserPrincipalName 'ann@contoso.com' -Password <redacted> -DomainController \
-             'dc01.contoso.com'",
+             'dc01.contoso.com' -Confirm:$false",
             "Set-Mailbox -Identity 'ann@contoso.com' -CustomAttribute1 'x' -EmailAddressPolicyEnabled $false \
-             -EmailAddresses @('SMTP:ann@contoso.com') -DomainController 'dc01.contoso.com'",
+             -EmailAddresses @('SMTP:ann@contoso.com') -DomainController 'dc01.contoso.com' -Confirm:$false",
         ])
     );
     assert_eq!(script.calls().len(), 1, "only the look whether it exists");
