@@ -133,7 +133,6 @@ fn add_parameter(
             }
             encode(value, MAX_DEPTH).ok_or_else(|| EncodeError::Value { parameter: parameter() })?
         }
-        _ => return Err(EncodeError::Value { parameter: parameter() }),
     };
     parameters.insert(name.to_owned(), rewrite_filter(name, value));
     Ok(())
