@@ -5,7 +5,10 @@
 //! What surprised: a server leaves a message it cannot read without any answer; every finished command keeps a place in a
 //! quota until it is terminated; and a server may send SecureStrings under a key nobody asked for yet.
 
+mod connection;
 mod event;
+mod host;
+mod input;
 mod key;
 mod options;
 mod receive;
@@ -28,13 +31,16 @@ use crate::command_metadata::GetCommandMetadata;
 use crate::crypto::{KeyPair, SecretEncoding};
 use crate::error::{CryptoError, StateError};
 use crate::fragment::{Defragmenter, Fragmenter};
+use crate::host::HostMethod;
 use crate::id::{PipelineId, RunspacePoolId};
 use crate::message::{Destination, Message, MessageType};
 use crate::payload::Payload;
-use crate::pool_messages::{InitRunspacePool, RunspaceRequest, public_key_value};
+use crate::pool_messages::{InitRunspacePool, RunspaceRequest};
 use crate::powershell::PowerShell;
 use crate::state::RunspacePoolState;
 use crate::version::{ProtocolVersion, SessionCapability};
+use host::PendingAnswer;
+use input::Pending;
 use key::KeyExchange;
 
 /// A runspace pool as its client sees it.
@@ -42,7 +48,8 @@ use key::KeyExchange;
 /// After any call with `&mut self`, drain [`poll_transmit`](Self::poll_transmit) and then
 /// [`poll_event`](Self::poll_event) until both are `None`; before waiting, ask [`poll_timeout`](Self::poll_timeout).
 ///
-/// The pool claims no host: calls for a value are answered at once with an error, calls without one are only reported.
+/// Unless the options claim a host, calls to it for a value are answered at once with an error; calls without a value are
+/// only reported. With a host, [`respond`](Self::respond) answers them.
 pub struct RunspacePool {
     id: RunspacePoolId,
     options: PoolOptions,
@@ -55,22 +62,27 @@ pub struct RunspacePool {
     pipelines: BTreeMap<PipelineId, Pipeline>,
     key: KeyExchange,
     next_call_id: i64,
+    /// Set while the pool of another client is being joined.
+    is_joining: bool,
+    /// Calls to the host that wait for an answer.
+    calls: BTreeMap<(Option<PipelineId>, i64), HostMethod>,
+    /// Answers that wait for the session key.
+    answers: Vec<PendingAnswer>,
     transmits: VecDeque<Transmit>,
+    /// What is to be sent when the pool is connected again.
+    held: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
 
 struct Pipeline {
     stream: Defragmenter,
     takes_input: bool,
+    /// Calls to the host are left to the caller.
+    has_host: bool,
     /// Set until the session key has come: nothing of the pipeline was sent yet.
-    waiting: Option<Box<Waiting>>,
-}
-
-struct Waiting {
-    powershell: PowerShell,
-    /// Bodies of input that came meanwhile.
-    input: Vec<Vec<u8>>,
-    ended: bool,
+    start: Option<Box<PowerShell>>,
+    /// Input that waits for the session key, and what came after it.
+    backlog: Vec<Pending>,
 }
 
 impl RunspacePool {
@@ -91,7 +103,11 @@ impl RunspacePool {
             pipelines: BTreeMap::new(),
             key: KeyExchange::default(),
             next_call_id: 1,
+            is_joining: false,
+            calls: BTreeMap::new(),
+            answers: Vec::new(),
             transmits: VecDeque::new(),
+            held: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
@@ -142,6 +158,7 @@ impl RunspacePool {
         let mut init =
             InitRunspacePool::new(self.options.min_runspaces, self.options.max_runspaces);
         init.application_arguments = self.options.application_arguments.clone();
+        init.host = self.options.host.clone();
         let mut bytes = Vec::new();
         self.append(&mut bytes, MessageType::SessionCapability, None, body(&capability));
         self.append(&mut bytes, MessageType::InitRunspacePool, None, body(&init.to_value()));
@@ -169,15 +186,17 @@ impl RunspacePool {
             self.expect_version("several statements", ProtocolVersion::V2_2)?;
         }
         let takes_input = !powershell.no_input;
+        let has_host = match powershell.host.use_runspace_host {
+            true => !self.options.host.is_host_null,
+            false => !powershell.host.is_host_null,
+        };
         if powershell.has_secrets() && !self.secrets().is_ready() {
-            self.request_session_key().map_err(StateError::Secret)?;
-            self.key.begin_wait();
-            let waiting = Waiting { powershell, input: Vec::new(), ended: false };
-            return Ok(self.add_pipeline(takes_input, Some(Box::new(waiting))));
+            self.wait_for_key()?;
+            return Ok(self.add_pipeline(takes_input, has_host, Some(Box::new(powershell))));
         }
         let message =
             powershell.to_value(self.effective(), self.secrets()).map_err(StateError::Secret)?;
-        let id = self.add_pipeline(takes_input, None);
+        let id = self.add_pipeline(takes_input, has_host, None);
         self.transmit_command(id, MessageType::CreatePipeline, body(&message));
         Ok(id)
     }
@@ -192,50 +211,9 @@ impl RunspacePool {
         request: &GetCommandMetadata,
     ) -> Result<PipelineId, StateError> {
         self.expect_state("get_command_metadata", RunspacePoolState::Opened, "open")?;
-        let id = self.add_pipeline(false, None);
+        let id = self.add_pipeline(false, !self.options.host.is_host_null, None);
         self.transmit_command(id, MessageType::GetCommandMetadata, body(&request.to_value()));
         Ok(id)
-    }
-
-    /// Sends an item of input. Nil is sent without a body: the engine drops `<Nil/>`, but takes nothing at all as `$null`.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::UnknownPipeline`] for one that has ended, [`StateError::NoInput`] for one without input or whose input
-    /// has ended.
-    pub fn send_input(&mut self, pipeline: PipelineId, item: &Value) -> Result<(), StateError> {
-        let running = self.input_of("send_input", pipeline)?;
-        let item = if matches!(item, Value::Nil) { Vec::new() } else { body(item) };
-        match &mut running.waiting {
-            Some(waiting) => waiting.input.push(item),
-            None => self.transmit_send(
-                Some(pipeline),
-                InputStream::Stdin,
-                MessageType::PipelineInput,
-                item,
-            ),
-        }
-        Ok(())
-    }
-
-    /// Ends the input.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_input`](Self::send_input).
-    pub fn end_input(&mut self, pipeline: PipelineId) -> Result<(), StateError> {
-        let running = self.input_of("end_input", pipeline)?;
-        running.takes_input = false;
-        match &mut running.waiting {
-            Some(waiting) => waiting.ended = true,
-            None => self.transmit_send(
-                Some(pipeline),
-                InputStream::Stdin,
-                MessageType::EndOfPipelineInput,
-                Vec::new(),
-            ),
-        }
-        Ok(())
     }
 
     /// Stops a pipeline. Its end still has to come, and may be Completed all the same.
@@ -244,17 +222,17 @@ impl RunspacePool {
     ///
     /// # Errors
     ///
-    /// [`StateError::UnknownPipeline`] for one that has ended.
+    /// [`StateError::UnknownPipeline`] for one that has ended, [`StateError::Pool`] while the pool is not connected.
     pub fn stop(&mut self, pipeline: PipelineId) -> Result<(), StateError> {
-        let running = self.running("stop", pipeline)?;
-        if running.waiting.is_some() {
+        if self.running("stop", pipeline)?.start.is_some() {
             self.finish(
                 pipeline,
                 PipelineOutcome { state: FinalState::Stopped, error: None, loss: None },
             );
-        } else {
-            self.transmits.push_back(Transmit::Signal { pipeline, signal: PipelineSignal::Stop });
+            return Ok(());
         }
+        self.expect_state("stop", RunspacePoolState::Opened, "open")?;
+        self.transmit(Transmit::Signal { pipeline, signal: PipelineSignal::Stop });
         Ok(())
     }
 
@@ -282,30 +260,21 @@ impl RunspacePool {
     /// [`StateError::Pool`] when it was never opened.
     pub fn close(&mut self) -> Result<(), StateError> {
         match self.state {
-            RunspacePoolState::Opening | RunspacePoolState::Opened => {}
             RunspacePoolState::BeforeOpen => return Err(self.wrong_state("close", "open")),
-            _ => return Ok(()),
+            RunspacePoolState::Closing | RunspacePoolState::Closed | RunspacePoolState::Broken => {
+                return Ok(());
+            }
+            _ => {}
         }
+        let was_away = self.is_away();
         self.state = RunspacePoolState::Closing;
         self.lose_all(FinalState::Stopped, &PipelineLoss::PoolClosed);
+        self.held.clear();
+        if was_away {
+            // A disconnected shell takes nothing but its deletion.
+            self.transmits.clear();
+        }
         self.transmits.push_back(Transmit::DeleteShell);
-        Ok(())
-    }
-
-    /// Asks for the session key, unless it was asked for; nothing happens from protocol 2.4 on.
-    ///
-    /// # Errors
-    ///
-    /// [`CryptoError::KeyGeneration`] when no key pair could be made.
-    pub fn request_session_key(&mut self) -> Result<(), CryptoError> {
-        if !self.effective().encrypts_secure_strings() {
-            return Ok(());
-        }
-        let rng = &mut *self.rng;
-        if let Some(text) = self.key.public_key(|| KeyPair::generate(rng))? {
-            let message = body(&public_key_value(&text));
-            self.transmit_send(None, InputStream::Stdin, MessageType::PublicKey, message);
-        }
         Ok(())
     }
 
@@ -345,7 +314,8 @@ impl RunspacePool {
     /// Tells the pool the time, at the latest when [`poll_timeout`](Self::poll_timeout) says.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.key.deadline(now, self.options.key_timeout).is_some_and(|end| end <= now) {
-            self.lose_waiting();
+            self.key.forget_request();
+            self.lose_pending();
         }
     }
 
@@ -412,28 +382,25 @@ impl RunspacePool {
         self.pipelines.get_mut(&pipeline).ok_or(StateError::UnknownPipeline { operation, pipeline })
     }
 
-    fn input_of(
+    fn add_pipeline(
         &mut self,
-        operation: &'static str,
-        pipeline: PipelineId,
-    ) -> Result<&mut Pipeline, StateError> {
-        let running = self.running(operation, pipeline)?;
-        if running.takes_input { Ok(running) } else { Err(StateError::NoInput { pipeline }) }
-    }
-
-    fn add_pipeline(&mut self, takes_input: bool, waiting: Option<Box<Waiting>>) -> PipelineId {
+        takes_input: bool,
+        has_host: bool,
+        start: Option<Box<PowerShell>>,
+    ) -> PipelineId {
         let id = PipelineId::random(&mut *self.rng);
         let stream = Defragmenter::new(self.options.limits);
-        self.pipelines.insert(id, Pipeline { stream, takes_input, waiting });
+        self.pipelines
+            .insert(id, Pipeline { stream, takes_input, has_host, start, backlog: Vec::new() });
         id
     }
 
     /// Ends a pipeline, once. What has reached the server is terminated there.
     fn finish(&mut self, id: PipelineId, outcome: PipelineOutcome) {
         let Some(pipeline) = self.pipelines.remove(&id) else { return };
-        if pipeline.waiting.is_none() {
-            self.transmits
-                .push_back(Transmit::Signal { pipeline: id, signal: PipelineSignal::Terminate });
+        self.forget_calls(id);
+        if pipeline.start.is_none() {
+            self.transmit(Transmit::Signal { pipeline: id, signal: PipelineSignal::Terminate });
         }
         self.events.push_back(Event::Pipeline { id, event: PipelineEvent::Finished(outcome) });
     }
@@ -452,21 +419,6 @@ impl RunspacePool {
         }
     }
 
-    fn lose_waiting(&mut self) {
-        self.key.end_wait();
-        for id in self.waiting() {
-            self.lose(id, PipelineLoss::NoSessionKey);
-        }
-    }
-
-    fn waiting(&self) -> Vec<PipelineId> {
-        self.pipelines
-            .iter()
-            .filter(|(_, pipeline)| pipeline.waiting.is_some())
-            .map(|(id, _)| *id)
-            .collect()
-    }
-
     fn break_pool(&mut self, cause: BreakCause) {
         match self.state {
             RunspacePoolState::Closed | RunspacePoolState::Broken => return,
@@ -474,15 +426,35 @@ impl RunspacePool {
             RunspacePoolState::Closing => return self.handle_shell_deleted(),
             _ => {}
         }
-        let was_opened = self.state != RunspacePoolState::BeforeOpen;
+        // A pool that could not be joined is not ours to delete.
+        let was_opened = self.state != RunspacePoolState::BeforeOpen && !self.is_joining;
         self.state = RunspacePoolState::Broken;
         self.lose_all(FinalState::Failed, &PipelineLoss::PoolBroken);
         // The shell is gone or will be: its commands need no word of their own.
         self.transmits.clear();
+        self.held.clear();
+        self.calls.clear();
+        self.answers.clear();
         if was_opened {
             self.transmits.push_back(Transmit::DeleteShell);
         }
         self.events.push_back(Event::Broken { cause });
+    }
+
+    fn message(
+        &self,
+        message_type: MessageType,
+        pipeline: Option<PipelineId>,
+        body: Vec<u8>,
+    ) -> Vec<u8> {
+        let message = Message {
+            destination: Destination::Server,
+            message_type,
+            pool: self.id,
+            pipeline: pipeline.unwrap_or(PipelineId::NIL),
+            body,
+        };
+        message.to_bytes()
     }
 
     fn append(
@@ -492,21 +464,19 @@ impl RunspacePool {
         pipeline: Option<PipelineId>,
         body: Vec<u8>,
     ) {
-        let message = Message {
-            destination: Destination::Server,
-            message_type,
-            pool: self.id,
-            pipeline: pipeline.unwrap_or(PipelineId::NIL),
-            body,
-        };
-        self.fragmenter.fragment(&message.to_bytes(), out);
+        let message = self.message(message_type, pipeline, body);
+        self.fragmenter.fragment(&message, out);
+    }
+
+    /// Sends something now, or when the pool is connected again.
+    fn transmit(&mut self, due: Transmit) {
+        if self.is_away() { self.held.push_back(due) } else { self.transmits.push_back(due) }
     }
 
     fn transmit_command(&mut self, pipeline: PipelineId, message_type: MessageType, body: Vec<u8>) {
         let mut bytes = Vec::new();
         self.append(&mut bytes, message_type, Some(pipeline), body);
-        self.transmits
-            .push_back(Transmit::CreateCommand { pipeline, payload: Payload::new(bytes) });
+        self.transmit(Transmit::CreateCommand { pipeline, payload: Payload::new(bytes) });
     }
 
     fn transmit_send(
@@ -518,7 +488,7 @@ impl RunspacePool {
     ) {
         let mut bytes = Vec::new();
         self.append(&mut bytes, message_type, target, body);
-        self.transmits.push_back(Transmit::Send { target, stream, payload: Payload::new(bytes) });
+        self.transmit(Transmit::Send { target, stream, payload: Payload::new(bytes) });
     }
 }
 

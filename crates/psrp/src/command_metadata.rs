@@ -1,8 +1,13 @@
 //! GET_COMMAND_METADATA: a pipeline that lists commands.
 //!
-//! Spec: [MS-PSRP] 2.2.2.14 GET_COMMAND_METADATA Message, 2.2.3.21 CommandMetadataCount, 2.2.3.22 CommandMetadata.
+//! Spec: [MS-PSRP] 2.2.2.14 GET_COMMAND_METADATA Message, [MS-PSRP] 2.2.3.21 CommandMetadataCount.
 //!
 //! It is sent and answered as a pipeline: first an object with `Count`, then one object per command, then the final state.
+
+mod command;
+mod wildcard;
+
+pub use command::{CommandMetadata, ParameterMetadata};
 
 use clixml::{Object, Value};
 
@@ -28,6 +33,10 @@ pub struct GetCommandMetadata {
 impl GetCommandMetadata {
     /// All types of commands.
     pub const ALL_TYPES: i32 = 511;
+    /// The type of a function.
+    pub const FUNCTION: i32 = 2;
+    /// The type of a cmdlet.
+    pub const CMDLET: i32 = 8;
 
     /// Makes a request for commands of all types by names or patterns.
     #[must_use]
@@ -64,6 +73,15 @@ impl GetCommandMetadata {
         })
     }
 
+    /// Reads the first output object of the answer: the number of commands that follow.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::MissingProperty`] or [`DecodeError::WrongProperty`] for the count.
+    pub fn count_from_value(value: &Value) -> Result<i32, DecodeError> {
+        Fields::new(MessageType::GetCommandMetadata, value).required_i32("Count")
+    }
+
     /// Writes the body of the message.
     #[must_use]
     pub fn to_value(&self) -> Value {
@@ -88,6 +106,17 @@ impl GetCommandMetadata {
             ("Namespace", texts(&self.namespaces)),
             ("ArgumentList", arguments),
         ])
+    }
+
+    /// True when the request asks for this command: by type, by name or pattern, and by module.
+    #[must_use]
+    pub fn wants(&self, command: &CommandMetadata) -> bool {
+        let any = |patterns: &[String], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| wildcard::matches(pattern, text))
+        };
+        self.command_type & command.command_type != 0
+            && any(&self.names, &command.name)
+            && any(&self.namespaces, command.namespace.as_deref().unwrap_or_default())
     }
 
     /// Makes the first output object of the answer: the number of commands that follow.

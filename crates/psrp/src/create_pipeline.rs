@@ -8,6 +8,7 @@
 
 use clixml::{Object, TypeNames, Value};
 
+use crate::argument::{Argument, ArgumentValue};
 use crate::crypto::SecretEncoding;
 use crate::error::{CryptoError, DecodeError};
 use crate::fields::{Fields, object};
@@ -15,8 +16,7 @@ use crate::host::HostInfo;
 use crate::message::MessageType;
 use crate::pool_messages::ApartmentState;
 use crate::powershell::{
-    Argument, ArgumentValue, Command, Merges, PipelineResultTypes, PowerShell, RemoteStreamOptions,
-    Statement,
+    Command, Merges, PipelineResultTypes, PowerShell, RemoteStreamOptions, Statement,
 };
 use crate::version::ProtocolVersion;
 
@@ -52,7 +52,7 @@ impl PowerShell {
     /// Reads the body of CREATE_PIPELINE.
     ///
     /// SecureStrings that are arguments themselves become [`ArgumentValue::Secret`] where `secrets` can decode them;
-    /// those inside other values stay as they are.
+    /// those inside other values stay as they are; see [`Credential::from_value`](crate::Credential::from_value).
     ///
     /// # Errors
     ///
@@ -155,10 +155,7 @@ impl Encoder<'_> {
     }
 
     fn argument(&self, argument: &Argument) -> Result<Value, CryptoError> {
-        let value = match &argument.value {
-            ArgumentValue::Value(value) => value.clone(),
-            ArgumentValue::Secret(secret) => Value::SecureString(self.secrets.encode(secret)?),
-        };
+        let value = argument.value.to_value(self.secrets)?;
         Ok(object([("N", Value::from(argument.name.as_deref())), ("V", value)]))
     }
 }

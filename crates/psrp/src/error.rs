@@ -3,7 +3,7 @@
 //! What the far side says by the protocol's own means (an error record, a state) is data and never one of these.
 
 use crate::fragment::ObjectId;
-use crate::id::PipelineId;
+use crate::id::{PipelineId, RunspacePoolId};
 use crate::message::MessageType;
 
 /// Why bytes from the peer were refused.
@@ -28,6 +28,14 @@ pub enum DecodeError {
         open: ObjectId,
         /// The object named.
         got: ObjectId,
+    },
+    /// One more object was started than may be incomplete at once.
+    #[error("another object was started with {open} open, {limit} are allowed")]
+    TooManyOpen {
+        /// Objects that are open.
+        open: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A fragment skipped ahead or came again.
     #[error("fragment {got} of object {object} arrived when {expected} was due")]
@@ -120,6 +128,12 @@ pub enum DecodeError {
         #[source]
         source: CryptoError,
     },
+    /// A message names another pool than this one.
+    #[error("a message is for the pool {got}, which is another")]
+    ForeignPool {
+        /// The pool named.
+        got: RunspacePoolId,
+    },
     /// A message came that cannot come in this state.
     #[error("{got} arrived when {expected} was due")]
     Unexpected {
@@ -162,6 +176,9 @@ pub enum CryptoError {
     /// No key pair could be made.
     #[error("no key pair could be generated")]
     KeyGeneration,
+    /// The server sent two session keys that are none; no other is asked for.
+    #[error("the session keys of the server are unusable")]
+    Unusable,
     /// A key or a text could not be decrypted.
     #[error("decryption failed")]
     Decryption,

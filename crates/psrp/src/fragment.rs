@@ -5,7 +5,8 @@
 //! What surprised: a transport treats the fragments of one stream as plain bytes. Windows clients cut fragments
 //! anywhere, servers send several in one piece, so [`Defragmenter`] takes bytes, not fragments. Like Microsoft's receiver
 //! it ignores the top bit of all three numbers and the unused flag bits, drops an open object when another starts, and
-//! lets object ids repeat or go down; what skips, repeats or interleaves inside an object is refused.
+//! lets object ids repeat or go down; what skips, repeats or interleaves inside an object is refused. The document allows
+//! objects to interleave, and so does [`FragmentLimits::max_open_objects`], if asked to.
 
 use core::fmt;
 use core::num::NonZeroU64;
@@ -125,6 +126,13 @@ impl Fragmenter {
         self.max_blob = max_fragment_size.saturating_sub(FRAGMENT_HEADER_LEN).clamp(1, 0x7fff_ffff);
     }
 
+    /// Appends one message as a single fragment, whatever its size, for the few messages that must not be cut.
+    pub(crate) fn fragment_whole(&mut self, message: &[u8], out: &mut Vec<u8>) {
+        let max_blob = core::mem::replace(&mut self.max_blob, message.len().clamp(1, 0x7fff_ffff));
+        self.fragment(message, out);
+        self.max_blob = max_blob;
+    }
+
     /// Appends the fragments of one message to `out` and returns the object id they carry.
     ///
     /// An empty message makes one fragment without data, which no real receiver waits for; messages have 40 bytes or more.
@@ -173,6 +181,9 @@ pub struct FragmentLimits {
     pub max_object_size: usize,
     /// Bytes held at once: the open object and what has arrived but is not read yet. Default 96 MiB.
     pub max_buffered: usize,
+    /// Objects of one stream that may be incomplete at once. Default 1, as Microsoft's receiver has it: another start drops
+    /// the open object. From 2 on objects may interleave, and one more than allowed is refused.
+    pub max_open_objects: usize,
 }
 
 impl FragmentLimits {
@@ -189,11 +200,18 @@ impl FragmentLimits {
         self.max_buffered = bytes;
         self
     }
+
+    /// Sets how many objects of one stream may be incomplete at once; 0 counts as 1.
+    #[must_use]
+    pub const fn max_open_objects(mut self, count: usize) -> Self {
+        self.max_open_objects = count;
+        self
+    }
 }
 
 impl Default for FragmentLimits {
     fn default() -> Self {
-        Self { max_object_size: 64 << 20, max_buffered: 96 << 20 }
+        Self { max_object_size: 64 << 20, max_buffered: 96 << 20, max_open_objects: 1 }
     }
 }
 
@@ -242,7 +260,8 @@ pub struct Defragmenter {
     /// What has arrived; `read` bytes at its front are used up.
     buffer: Vec<u8>,
     read: usize,
-    open: Option<OpenObject>,
+    /// In the order of their starts.
+    open: Vec<OpenObject>,
     /// Set after Connect: fragments that continue an object we never saw the start of are skipped.
     skip_to_start: bool,
     dead: bool,
@@ -282,8 +301,8 @@ impl Defragmenter {
     /// # Errors
     ///
     /// [`DecodeError::ZeroObjectId`], [`DecodeError::NotStarted`], [`DecodeError::Interleaved`],
-    /// [`DecodeError::OutOfOrder`] and [`DecodeError::ObjectTooLarge`] when the peer breaks the rules of fragments;
-    /// [`DecodeError::StreamDead`] after any of them.
+    /// [`DecodeError::OutOfOrder`], [`DecodeError::TooManyOpen`] and [`DecodeError::ObjectTooLarge`] when the peer breaks the
+    /// rules of fragments; [`DecodeError::StreamDead`] after any of them.
     pub fn next_object(&mut self) -> Result<Option<CompleteObject>, DecodeError> {
         self.check_alive()?;
         match self.advance() {
@@ -292,17 +311,17 @@ impl Defragmenter {
         }
     }
 
-    /// Bytes held: the open object and what is not read yet.
+    /// Bytes held: the open objects and what is not read yet.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        let open = self.open.as_ref().map_or(0, |open| open.data.len());
+        let open: usize = self.open.iter().map(|open| open.data.len()).sum();
         (self.buffer.len() - self.read).saturating_add(open)
     }
 
     /// True when neither a fragment nor an object is incomplete: the stream may end here.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.open.is_none() && self.buffer.len() == self.read
+        self.open.is_empty() && self.buffer.len() == self.read
     }
 
     fn check_alive(&self) -> Result<(), DecodeError> {
@@ -313,7 +332,7 @@ impl Defragmenter {
         self.dead = true;
         self.buffer = Vec::new();
         self.read = 0;
-        self.open = None;
+        self.open = Vec::new();
         error
     }
 
@@ -327,8 +346,9 @@ impl Defragmenter {
             };
             let header = FragmentHeader::from_bytes(head)?;
             let blob_len = usize::try_from(header.blob_len).unwrap_or(usize::MAX);
-            let expected = accept(&header, &mut self.open, self.skip_to_start)?;
-            let before = self.open.as_ref().map_or(0, |open| open.size);
+            let limit = self.limits.max_open_objects.max(1);
+            let expected = accept(&header, &mut self.open, limit, self.skip_to_start)?;
+            let before = find(&self.open, header.object_id).map_or(0, |open| open.size);
             let size = before.saturating_add(FRAGMENT_HEADER_LEN).saturating_add(blob_len);
             if expected && size > self.limits.max_object_size {
                 return Err(DecodeError::ObjectTooLarge {
@@ -341,12 +361,12 @@ impl Defragmenter {
                 self.compact();
                 return Ok(None);
             };
-            let used = FRAGMENT_HEADER_LEN + blob_len;
-            let done = if expected { take(&mut self.open, &header, blob, size) } else { None };
-            self.read += used;
-            if expected {
-                self.skip_to_start = false;
+            self.read += FRAGMENT_HEADER_LEN + blob_len;
+            if !expected {
+                continue;
             }
+            self.skip_to_start = false;
+            let done = take(&mut self.open, &header, blob, size);
             if done.is_some() {
                 return Ok(done);
             }
@@ -362,55 +382,51 @@ impl Defragmenter {
     }
 }
 
-/// Checks a fragment against the open object. Drops the open object when another starts.
-/// Returns false for a fragment to be skipped.
+fn find(open: &[OpenObject], id: ObjectId) -> Option<&OpenObject> {
+    open.iter().find(|open| open.id == id)
+}
+
+/// Checks a fragment against the open objects and drops those it puts an end to. False for one to be skipped.
+///
+/// Checking again, when the rest of the fragment has come, changes nothing.
 fn accept(
     header: &FragmentHeader,
-    open: &mut Option<OpenObject>,
+    open: &mut Vec<OpenObject>,
+    limit: usize,
     skip: bool,
 ) -> Result<bool, DecodeError> {
+    let (object, got) = (header.object_id, header.fragment_id);
     if header.start {
-        *open = None;
-        return if header.fragment_id == 0 {
-            Ok(true)
-        } else {
-            Err(DecodeError::OutOfOrder {
-                object: header.object_id,
-                expected: 0,
-                got: header.fragment_id,
-            })
+        open.retain(|open| limit > 1 && open.id != object);
+        return match got {
+            0 if open.len() < limit => Ok(true),
+            0 => Err(DecodeError::TooManyOpen { open: open.len(), limit }),
+            _ => Err(DecodeError::OutOfOrder { object, expected: 0, got }),
         };
     }
-    match open {
-        None if skip => Ok(false),
-        None => {
-            Err(DecodeError::NotStarted { object: header.object_id, fragment: header.fragment_id })
+    match (find(open, object), open.last()) {
+        (Some(open), _) if open.next_fragment == got => Ok(true),
+        (Some(open), _) => {
+            Err(DecodeError::OutOfOrder { object, expected: open.next_fragment, got })
         }
-        Some(open) if open.id != header.object_id => {
-            Err(DecodeError::Interleaved { open: open.id, got: header.object_id })
-        }
-        Some(open) if open.next_fragment != header.fragment_id => Err(DecodeError::OutOfOrder {
-            object: open.id,
-            expected: open.next_fragment,
-            got: header.fragment_id,
-        }),
-        Some(_) => Ok(true),
+        (None, Some(open)) => Err(DecodeError::Interleaved { open: open.id, got: object }),
+        (None, None) if skip => Ok(false),
+        (None, None) => Err(DecodeError::NotStarted { object, fragment: got }),
     }
 }
 
 /// Adds a whole fragment to its object; returns the object when that was its last.
 fn take(
-    open: &mut Option<OpenObject>,
+    open: &mut Vec<OpenObject>,
     header: &FragmentHeader,
     blob: &[u8],
     size: usize,
 ) -> Option<CompleteObject> {
-    let mut object = open.take().unwrap_or_else(|| OpenObject {
-        id: header.object_id,
-        next_fragment: 0,
-        size: 0,
-        data: Vec::new(),
-    });
+    let place = open.iter().position(|open| open.id == header.object_id);
+    let mut object = match place {
+        Some(place) => open.remove(place),
+        None => OpenObject { id: header.object_id, next_fragment: 0, size: 0, data: Vec::new() },
+    };
     object.data.extend_from_slice(blob);
     object.next_fragment += 1;
     object.size = size;
@@ -421,7 +437,7 @@ fn take(
             bytes: object.data,
         });
     }
-    *open = Some(object);
+    open.push(object);
     None
 }
 
@@ -477,6 +493,34 @@ mod tests {
         assert!(matches!(read(&stranger), Err(DecodeError::Interleaved { .. })));
         assert!(matches!(read(&header(1, 1, 2, b"b")), Err(DecodeError::NotStarted { .. })));
         assert!(matches!(read(&header(0, 0, 3, b"b")), Err(DecodeError::ZeroObjectId)));
+    }
+
+    #[test]
+    fn objects_interleave_where_that_is_allowed() {
+        let limits = FragmentLimits::default().max_open_objects(2);
+        let wire = [
+            header(1, 0, 1, b"a"),
+            header(2, 0, 1, b"x"),
+            header(1, 1, 0, b"b"),
+            header(2, 1, 2, b"y"),
+            header(3, 0, 3, b"alone"),
+            header(1, 2, 2, b"c"),
+        ]
+        .concat();
+        let mut stream = Defragmenter::new(limits);
+        let mut got = Vec::new();
+        for byte in wire {
+            stream.push(&[byte]).unwrap();
+            got.extend(stream.next_object().unwrap().map(|object| object.bytes));
+        }
+        assert_eq!(got, [b"xy".to_vec(), b"alone".to_vec(), b"abc".to_vec()]);
+        assert!(stream.is_idle());
+        let starts = [header(1, 0, 1, b"a"), header(2, 0, 1, b"b"), header(3, 0, 1, b"c")].concat();
+        stream.push(&starts).unwrap();
+        assert!(matches!(
+            stream.next_object(),
+            Err(DecodeError::TooManyOpen { open: 2, limit: 2 })
+        ));
     }
 
     #[test]

@@ -1,13 +1,20 @@
 //! The client's host: what a client says about it, and the calls a server makes to it.
 //!
-//! Spec: [MS-PSRP] 2.2.3.14 HostInfo, 2.2.2.27 PIPELINE_HOST_CALL Message, 2.2.2.28 PIPELINE_HOST_RESPONSE Message, 2.2.6 Encoding
-//! Host Parameters in Host Method Calls.
+//! Spec: [MS-PSRP] 2.2.3.14 HostInfo, [MS-PSRP] 2.2.2.27 PIPELINE_HOST_CALL Message,
+//! [MS-PSRP] 2.2.2.28 PIPELINE_HOST_RESPONSE Message, [MS-PSRP] 2.2.6 Encoding Host Parameters in Host Method Calls.
 //!
 //! What surprised: a void call has the call id -100 and must never be answered, a call for a value must always be, or its
 //! pipeline waits for ever; and `exit` makes a call even to clients without a host.
 
+mod default_data;
+mod prompt;
+
 use clixml::Value;
 
+pub use default_data::HostDefaultData;
+pub use prompt::{ChoiceDescription, FieldDescription, HostRequest};
+
+use crate::argument::ArgumentValue;
 use crate::error::DecodeError;
 use crate::fields::{Fields, array_list, object};
 use crate::message::MessageType;
@@ -45,6 +52,36 @@ impl HostInfo {
             use_runspace_host: true,
             default_data: None,
         }
+    }
+
+    /// Claims a host with a user interface, of this console. Its calls for a value have to be answered.
+    #[must_use]
+    pub fn console(console: &HostDefaultData) -> Self {
+        Self {
+            is_host_null: false,
+            is_host_ui_null: false,
+            is_host_raw_ui_null: false,
+            use_runspace_host: false,
+            default_data: Some(console.to_value()),
+        }
+    }
+
+    /// Claims a host with a user interface but no console: prompts and lines, no cursor, no keys.
+    #[must_use]
+    pub const fn user_interface() -> Self {
+        Self {
+            is_host_null: false,
+            is_host_ui_null: false,
+            is_host_raw_ui_null: true,
+            use_runspace_host: false,
+            default_data: None,
+        }
+    }
+
+    /// `_hostDefaultData`, decoded.
+    #[must_use]
+    pub fn console_data(&self) -> Option<HostDefaultData> {
+        self.default_data.as_ref().map(HostDefaultData::from_value)
     }
 
     pub(crate) fn from_fields(fields: &Fields<'_>) -> Result<Self, DecodeError> {
@@ -264,6 +301,31 @@ pub enum HostResult {
     Returned(Value),
     /// The method threw (`me`).
     Threw(Box<ErrorRecord>),
+}
+
+/// What a client answers to a host call; secrets inside are encrypted on the way.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a method returns or throws")]
+pub enum HostAnswer {
+    /// The method returned a value.
+    Returned(ArgumentValue),
+    /// The method threw.
+    Threw(Box<ErrorRecord>),
+}
+
+impl From<HostResult> for HostAnswer {
+    fn from(result: HostResult) -> Self {
+        match result {
+            HostResult::Returned(value) => Self::Returned(value.into()),
+            HostResult::Threw(error) => Self::Threw(error),
+        }
+    }
+}
+
+impl<T: Into<ArgumentValue>> From<T> for HostAnswer {
+    fn from(value: T) -> Self {
+        Self::Returned(value.into())
+    }
 }
 
 /// RUNSPACEPOOL_HOST_RESPONSE and PIPELINE_HOST_RESPONSE: the answer to a [`HostCall`].

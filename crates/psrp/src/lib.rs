@@ -58,6 +58,7 @@
 //!
 //! [MS-PSRP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-psrp/602ee78e-9a19-45ad-90fa-bb132b7cecec
 
+mod argument;
 mod body;
 mod client;
 mod command_metadata;
@@ -79,6 +80,7 @@ pub mod state;
 mod user_event;
 mod version;
 
+pub use argument::{Argument, ArgumentValue, Credential};
 pub use body::Body;
 pub use {clixml, rand_core, secrecy, uuid};
 
@@ -86,13 +88,12 @@ pub use client::{
     BreakCause, Event, FinalState, InputStream, PipelineEvent, PipelineLoss, PipelineOutcome,
     PipelineSignal, PoolOptions, RunspacePool, Transmit,
 };
-pub use command_metadata::GetCommandMetadata;
+pub use command_metadata::{CommandMetadata, GetCommandMetadata, ParameterMetadata};
 pub use error::{CryptoError, DecodeError, StateError};
 pub use id::{PipelineId, RunspacePoolId, StreamTarget};
 pub use payload::Payload;
 pub use powershell::{
-    Argument, ArgumentValue, Command, Merges, PipelineResultTypes, PowerShell, RemoteStreamOptions,
-    Statement,
+    Command, Merges, PipelineResultTypes, PowerShell, RemoteStreamOptions, Statement,
 };
 pub use records::{
     ErrorCategory, ErrorRecord, InformationRecord, InformationalRecord, ProgressRecord,

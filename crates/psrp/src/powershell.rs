@@ -1,14 +1,14 @@
 //! What a pipeline runs: statements of commands with arguments.
 //!
-//! Spec: [MS-PSRP] 2.2.3.11 Pipeline, 2.2.3.12 Command, 2.2.3.13 Command Parameter.
+//! Spec: [MS-PSRP] 2.2.3.11 Pipeline, [MS-PSRP] 2.2.3.12 Command.
 //!
 //! What surprised: a pipeline with input but without any item runs on an EMPTY pipeline, so that a cmdlet with a parameter
 //! from the pipeline returns nothing and no error. Hence `no_input` is true unless one asks for input.
 
 use clixml::Value;
 use secrecy::SecretString;
-use uuid::Uuid;
 
+use crate::argument::{Argument, ArgumentValue};
 use crate::host::HostInfo;
 use crate::pool_messages::ApartmentState;
 
@@ -107,7 +107,7 @@ impl PowerShell {
             .iter()
             .flat_map(|statement| &statement.commands)
             .flat_map(|command| &command.arguments)
-            .any(|argument| matches!(argument.value, ArgumentValue::Secret(_)))
+            .any(|argument| argument.value.has_secrets())
     }
 }
 
@@ -169,7 +169,7 @@ impl Command {
     /// Adds a named parameter with a value.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<ArgumentValue>) -> Self {
-        self.arguments.push(Argument { name: Some(name.into()), value: value.into() });
+        self.arguments.push(Argument::new(Some(name.into()), value.into()));
         self
     }
 
@@ -182,7 +182,7 @@ impl Command {
     /// Adds an argument without a name, bound by its position.
     #[must_use]
     pub fn argument(mut self, value: impl Into<ArgumentValue>) -> Self {
-        self.arguments.push(Argument { name: None, value: value.into() });
+        self.arguments.push(Argument::new(None, value.into()));
         self
     }
 
@@ -192,6 +192,51 @@ impl Command {
         self.parameter(name, value)
     }
 
+    /// The arguments as a server binds them: bare names, `-Name` joined with the value that follows it, switches as
+    /// booleans.
+    ///
+    /// `is_switch` tells of a bare name whether the parameter is a switch, which takes no value from the next argument.
+    ///
+    /// ```
+    /// use clixml::Value;
+    /// use psrp::{ArgumentValue, Command};
+    ///
+    /// let sent = Command::new("Get-Mailbox")
+    ///     .parameter("-ResultSize", Value::Nil)
+    ///     .argument(5)
+    ///     .parameter("-Archive", Value::Nil)
+    ///     .argument("ann");
+    /// let bound = sent.bind(|name| name == "Archive");
+    /// let names: Vec<_> = bound.iter().map(|argument| argument.name.as_deref()).collect();
+    /// assert_eq!(names, [Some("ResultSize"), Some("Archive"), None]);
+    /// assert!(matches!(bound[0].value, ArgumentValue::Value(Value::I32(5))));
+    /// ```
+    #[must_use]
+    pub fn bind(&self, is_switch: impl Fn(&str) -> bool) -> Vec<Argument> {
+        let mut bound = Vec::with_capacity(self.arguments.len());
+        let mut rest = self.arguments.as_slice();
+        while let Some((argument, after)) = rest.split_first() {
+            rest = after;
+            let Some(name) = argument.bare_name() else {
+                bound.push(argument.clone());
+                continue;
+            };
+            let value = match after.split_first() {
+                _ if is_switch(name) => match argument.switch_state() {
+                    Some(on) => ArgumentValue::Value(on.into()),
+                    None => argument.value.clone(),
+                },
+                Some((next, after)) if argument.is_split() && next.name.is_none() => {
+                    rest = after;
+                    next.value.clone()
+                }
+                _ => argument.value.clone(),
+            };
+            bound.push(Argument::new(Some(name.to_owned()), value));
+        }
+        bound
+    }
+
     /// Redirects streams.
     #[must_use]
     pub const fn merges(mut self, merges: Merges) -> Self {
@@ -199,55 +244,6 @@ impl Command {
         self
     }
 }
-
-/// A parameter or argument of a command.
-///
-/// What surprised: where a Windows client turns a script into commands itself, it sends `-Name value` as two arguments,
-/// `-Name` with Nil and then the value without a name. Only who knows whether the parameter is a switch can join them.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Argument {
-    /// The name, with or without `-` and `:` on receipt; `None` for one bound by its position.
-    pub name: Option<String>,
-    /// The value.
-    pub value: ArgumentValue,
-}
-
-impl Argument {
-    pub(crate) const fn new(name: Option<String>, value: ArgumentValue) -> Self {
-        Self { name, value }
-    }
-}
-
-/// The value of an argument.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a value is either plain or a secret")]
-pub enum ArgumentValue {
-    /// A plain value.
-    Value(Value),
-    /// A text that travels as a SecureString.
-    Secret(SecretString),
-}
-
-impl From<SecretString> for ArgumentValue {
-    fn from(secret: SecretString) -> Self {
-        Self::Secret(secret)
-    }
-}
-
-macro_rules! plain_arguments {
-    ($($type:ty,)*) => {
-        $(
-            impl From<$type> for ArgumentValue {
-                fn from(value: $type) -> Self {
-                    Self::Value(Value::from(value))
-                }
-            }
-        )*
-    };
-}
-
-plain_arguments! { Value, &str, String, bool, i32, i64, u32, Uuid, }
 
 /// A stream of a command, or where it goes.
 ///

@@ -7,9 +7,11 @@
 mod error_record;
 mod information;
 mod informational;
+mod invocation;
 mod progress;
 
 pub use error_record::{ErrorCategory, ErrorRecord};
 pub use information::InformationRecord;
 pub use informational::{InformationalKind, InformationalRecord};
+pub use invocation::{CommandInfo, InvocationInfo, ScriptExtent};
 pub use progress::{ProgressRecord, ProgressType};

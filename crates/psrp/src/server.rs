@@ -6,6 +6,7 @@
 //! free runspace without any message, a message that cannot be read is never answered, a message for another pool closes
 //! this one, and a pipeline that holds SecureStrings before any key makes the server ask for the key.
 
+mod connection;
 mod event;
 mod receive;
 mod send;
@@ -166,8 +167,12 @@ impl ServerPool {
         self.secrets().decode(bytes)
     }
 
-    /// What to send next, in this order: whole fragments of one message, and the stream they belong to.
+    /// What to send next, in this order: whole fragments of one message, and the stream they belong to. Nothing while the
+    /// client is disconnected.
     pub fn poll_transmit(&mut self) -> Option<(StreamTarget, Vec<u8>)> {
+        if self.state == RunspacePoolState::Disconnected {
+            return None;
+        }
         self.transmits.pop_front()
     }
 

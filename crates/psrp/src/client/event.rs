@@ -2,12 +2,12 @@
 
 use clixml::Value;
 
-use crate::error::DecodeError;
+use crate::error::{CryptoError, DecodeError};
 use crate::host::HostCall;
 use crate::id::{PipelineId, StreamTarget};
 use crate::message::{Message, MessageType};
 use crate::payload::Payload;
-use crate::pool_messages::RunspaceAvailability;
+use crate::pool_messages::{RunspaceAvailability, RunspacePoolInitData};
 use crate::records::{ErrorRecord, InformationRecord, InformationalRecord, ProgressRecord};
 use crate::user_event::UserEvent;
 use crate::version::ProtocolVersion;
@@ -79,6 +79,28 @@ pub enum Transmit {
         /// What is asked for.
         signal: PipelineSignal,
     },
+    /// Disconnect the shell, when all that was due before is done. Then call `handle_disconnected`, or
+    /// `handle_disconnect_failed`.
+    Disconnect,
+    /// Reconnect the shell, then each of the commands, and receive again. Then call `handle_reconnected`, or
+    /// `handle_reconnect_failed`; for a single command that could not be, `pipeline_lost`.
+    #[non_exhaustive]
+    Reconnect {
+        /// The pipelines that live on the server.
+        pipelines: Vec<PipelineId>,
+    },
+    /// Connect to the shell, whose id is that of the pool. Then call `handle_connect_response`, or `broken`.
+    #[non_exhaustive]
+    Connect {
+        /// The fragments for `connectXml`; they cannot be split.
+        payload: Payload,
+    },
+    /// Connect to a command of a shell that was connected to, and receive from it.
+    #[non_exhaustive]
+    ConnectCommand {
+        /// The pipeline, whose id is the CommandId.
+        pipeline: PipelineId,
+    },
     /// Delete the shell, once; errors do not matter. Then call `handle_shell_deleted`.
     DeleteShell,
 }
@@ -95,6 +117,18 @@ pub enum Event {
     },
     /// What the server tells about itself: a dictionary with `PSVersionTable`, or Nil. Comes before `Opened`.
     ApplicationPrivateData(Value),
+    /// The pool is left to the server; its pipelines run on there.
+    Disconnected,
+    /// The pool is connected again.
+    Reconnected,
+    /// The pool of another client was joined: pipelines can be attached or made.
+    #[non_exhaustive]
+    Connected {
+        /// The version in force.
+        version: ProtocolVersion,
+        /// Its numbers of runspaces.
+        init: RunspacePoolInitData,
+    },
     /// Something about one pipeline.
     #[non_exhaustive]
     Pipeline {
@@ -103,7 +137,7 @@ pub enum Event {
         /// What.
         event: PipelineEvent,
     },
-    /// The server called the host for the pool. Answered already where an answer is due.
+    /// The server called the host for the pool. To be answered with `respond` where a host is claimed, else it is already.
     HostCall(HostCall),
     /// The answer to a request about runspaces.
     RunspaceAvailability(RunspaceAvailability),
@@ -111,6 +145,12 @@ pub enum Event {
     UserEvent(Box<UserEvent>),
     /// The session key is there: SecureStrings can be decrypted.
     SessionKeyReady,
+    /// There is no session key and, after [`CryptoError::Unusable`], there will be none: what holds secrets cannot be sent.
+    #[non_exhaustive]
+    SessionKeyFailed {
+        /// Why.
+        error: CryptoError,
+    },
     /// A message of the pool could not be read and was left out.
     #[non_exhaustive]
     Undecodable {
@@ -183,7 +223,7 @@ pub enum PipelineEvent {
     Progress(ProgressRecord),
     /// Information was written.
     Information(Box<InformationRecord>),
-    /// The server called the host. Answered already where an answer is due.
+    /// The server called the host. To be answered with `respond` where a host is claimed, else it is already.
     HostCall(HostCall),
     /// A message could not be read and was left out; the pipeline goes on.
     #[non_exhaustive]
@@ -240,7 +280,7 @@ pub enum PipelineLoss {
     /// The pool was closed while it ran.
     #[error("the pool was closed")]
     PoolClosed,
-    /// It holds a secret and no session key came in time, or no usable one. It never reached the server.
+    /// It holds a secret, or its input does, and no session key came in time, or no usable one.
     #[error("no session key could be agreed upon")]
     NoSessionKey,
 }

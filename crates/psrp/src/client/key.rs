@@ -1,12 +1,20 @@
 //! The client's side of the session key exchange.
 //!
-//! Spec: [MS-PSRP] 3.1.5.4.3 PUBLIC_KEY Message, 3.1.5.4.4 ENCRYPTED_SESSION_KEY Message, 3.1.5.4.5 PUBLIC_KEY_REQUEST Message.
+//! Spec: [MS-PSRP] 3.1.4.8 Initiating a Session Key Exchange, [MS-PSRP] 3.1.5.4.4 ENCRYPTED_SESSION_KEY Message,
+//! [MS-PSRP] 3.1.5.4.5 PUBLIC_KEY_REQUEST Message.
+//!
+//! A session key that cannot be used is asked for once more, under a new pair; after that there is none for this pool.
 
 use core::time::Duration;
 use std::time::Instant;
 
+use super::event::{Event, InputStream};
+use super::{RunspacePool, body};
 use crate::crypto::{KeyPair, SecretEncoding};
-use crate::error::CryptoError;
+use crate::error::{CryptoError, DecodeError, StateError};
+use crate::id::StreamTarget;
+use crate::message::{Message, MessageType};
+use crate::pool_messages::{encrypted_session_key, public_key_value};
 
 /// A wait that begins when the clock is next told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,24 +29,33 @@ enum Wait {
 #[derive(Debug, Default)]
 pub(super) struct KeyExchange {
     pair: Option<KeyPair>,
+    /// Set while a request is out.
     sent: bool,
+    /// Unusable keys so far.
+    failures: u8,
     wait: Wait,
     pub(super) secrets: SecretEncoding,
 }
 
+/// Unusable keys after which no other is asked for.
+const MAX_FAILURES: u8 = 2;
+
 impl KeyExchange {
     pub(super) fn set_pair(&mut self, pair: KeyPair) {
-        if !self.sent {
+        if self.pair.is_none() || !self.sent {
             self.pair = Some(pair);
         }
     }
 
     /// The text of PUBLIC_KEY, unless it was sent already. `generate` makes a pair when there is none.
-    pub(super) fn public_key(
+    fn public_key(
         &mut self,
         generate: impl FnOnce() -> Result<KeyPair, CryptoError>,
     ) -> Result<Option<String>, CryptoError> {
-        if self.sent {
+        if self.failures >= MAX_FAILURES {
+            return Err(CryptoError::Unusable);
+        }
+        if self.sent || self.secrets.is_ready() {
             return Ok(None);
         }
         let pair = match self.pair.take() {
@@ -51,12 +68,29 @@ impl KeyExchange {
         Ok(Some(text))
     }
 
-    pub(super) fn accept(&mut self, text: &str) -> Result<(), CryptoError> {
-        let pair = self.pair.as_ref().filter(|_| self.sent).ok_or(CryptoError::NoKey)?;
+    /// True when a session key may come: it was asked for, even if that was given up since.
+    fn expects_key(&self) -> bool {
+        self.pair.is_some() && !self.secrets.is_ready() && self.failures < MAX_FAILURES
+    }
+
+    fn accept(&mut self, text: &str) -> Result<(), CryptoError> {
+        let pair = self.pair.as_ref().ok_or(CryptoError::NoKey)?;
         let key = pair.session_key(text)?;
         self.secrets = SecretEncoding::Encrypted(key);
         self.wait = Wait::None;
         Ok(())
+    }
+
+    /// Notes that a key could not be used; the next request makes a new pair.
+    fn fail(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.sent = false;
+        self.pair = None;
+    }
+
+    /// Lets the next secret ask again.
+    pub(super) fn forget_request(&mut self) {
+        self.sent = false;
     }
 
     pub(super) fn begin_wait(&mut self) {
@@ -77,6 +111,64 @@ impl KeyExchange {
         match self.wait {
             Wait::Until(end) => Some(end),
             Wait::None | Wait::Begins => None,
+        }
+    }
+}
+
+impl RunspacePool {
+    /// Asks for the session key, unless it was asked for; nothing happens from protocol 2.4 on.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::KeyGeneration`] when no key pair could be made, [`CryptoError::Unusable`] after the server sent two
+    /// keys that are none.
+    pub fn request_session_key(&mut self) -> Result<(), CryptoError> {
+        if !self.effective().encrypts_secure_strings() {
+            return Ok(());
+        }
+        let rng = &mut *self.rng;
+        if let Some(text) = self.key.public_key(|| KeyPair::generate(rng))? {
+            let message = body(&public_key_value(&text));
+            self.transmit_send(None, InputStream::Stdin, MessageType::PublicKey, message);
+        }
+        Ok(())
+    }
+
+    /// Asks for the session key on behalf of something that waits for it.
+    pub(super) fn wait_for_key(&mut self) -> Result<(), StateError> {
+        self.request_session_key().map_err(StateError::Secret)?;
+        self.key.begin_wait();
+        Ok(())
+    }
+
+    /// Takes ENCRYPTED_SESSION_KEY.
+    pub(super) fn session_key(&mut self, message: Message) -> Result<(), DecodeError> {
+        if !self.key.expects_key() {
+            self.unhandled(StreamTarget::Pool, message);
+            return Ok(());
+        }
+        let message_type = message.message_type;
+        let accepted =
+            message.value().and_then(|value| encrypted_session_key(&value)).and_then(|text| {
+                self.key
+                    .accept(&text)
+                    .map_err(|source| DecodeError::SessionKey { message_type, source })
+            });
+        match accepted {
+            Ok(()) => {
+                self.events.push_back(Event::SessionKeyReady);
+                self.send_pending();
+                Ok(())
+            }
+            Err(error) => {
+                self.events.push_back(Event::Undecodable { message_type, error });
+                self.key.fail();
+                if let Err(error) = self.request_session_key() {
+                    self.events.push_back(Event::SessionKeyFailed { error });
+                    self.lose_pending();
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use clixml::Value;
 
 use crate::fragment::{FragmentLimits, Fragmenter};
+use crate::host::HostInfo;
 use crate::id::RunspacePoolId;
 use crate::version::ProtocolVersion;
 
@@ -26,6 +27,8 @@ pub struct PoolOptions {
     pub limits: FragmentLimits,
     /// How long a pipeline waits for the session key. Default 60 seconds.
     pub key_timeout: Duration,
+    /// The host claimed. Default none. With a host, every call for a value has to be answered.
+    pub host: HostInfo,
     /// `ApplicationArguments`, which scripts see as `$PSSenderInfo.ApplicationArguments`. Default Nil.
     pub application_arguments: Value,
 }
@@ -73,6 +76,13 @@ impl PoolOptions {
         self
     }
 
+    /// Claims a host, whose calls are then left to the caller.
+    #[must_use]
+    pub fn host(mut self, host: HostInfo) -> Self {
+        self.host = host;
+        self
+    }
+
     /// Sets the application arguments, a `PSPrimitiveDictionary`.
     #[must_use]
     pub fn application_arguments(mut self, arguments: Value) -> Self {
@@ -91,6 +101,7 @@ impl Default for PoolOptions {
             max_fragment_size: Fragmenter::DEFAULT_MAX_FRAGMENT_SIZE,
             limits: FragmentLimits::default(),
             key_timeout: Duration::from_secs(60),
+            host: HostInfo::none(),
             application_arguments: Value::Nil,
         }
     }

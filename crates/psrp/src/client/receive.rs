@@ -2,15 +2,13 @@
 //!
 //! Spec: [MS-PSRP] 3.1.5.4 Rules for Processing PSRP Messages.
 
-use super::event::{
-    BreakCause, Event, FinalState, InputStream, PipelineEvent, PipelineLoss, PipelineOutcome,
-};
-use super::{RunspacePool, body};
+use super::RunspacePool;
+use super::event::{BreakCause, Event, FinalState, PipelineEvent, PipelineLoss, PipelineOutcome};
 use crate::error::{CryptoError, DecodeError};
-use crate::host::{HostCall, HostResponse};
+use crate::host::HostCall;
 use crate::id::{PipelineId, StreamTarget};
 use crate::message::{Destination, Message, MessageType};
-use crate::pool_messages::{RunspaceAvailability, application_private_data, encrypted_session_key};
+use crate::pool_messages::{RunspaceAvailability, application_private_data};
 use crate::records::{ErrorRecord, InformationRecord, InformationalRecord, ProgressRecord};
 use crate::state::{
     PipelineState, PipelineStateMessage, RunspacePoolState, RunspacePoolStateMessage,
@@ -70,7 +68,7 @@ impl RunspacePool {
         matches!(
             self.state,
             RunspacePoolState::Opening | RunspacePoolState::Opened | RunspacePoolState::Closing
-        )
+        ) || self.is_away()
     }
 
     fn feed_pipeline(&mut self, id: PipelineId, bytes: &[u8]) -> Result<(), DecodeError> {
@@ -85,7 +83,7 @@ impl RunspacePool {
     }
 
     /// Handles a message of the pool's stream. Errors are those after which the pool cannot go on.
-    fn pool_message(&mut self, message: Message) -> Result<(), DecodeError> {
+    pub(super) fn pool_message(&mut self, message: Message) -> Result<(), DecodeError> {
         let message_type = message.message_type;
         if message.destination != Destination::Client {
             self.unhandled(StreamTarget::Pool, message);
@@ -128,7 +126,7 @@ impl RunspacePool {
             }
             MessageType::RunspacePoolHostCall => {
                 let call = HostCall::from_value(message.message_type, &message.value()?)?;
-                self.answer(None, &call);
+                self.take_call(None, &call);
                 Event::HostCall(call)
             }
             MessageType::PublicKeyRequest => {
@@ -136,7 +134,7 @@ impl RunspacePool {
                     .request_session_key()
                     .map_err(|source| session_key_error(&message, source));
             }
-            MessageType::EncryptedSessionKey => return self.session_key(&message),
+            MessageType::EncryptedSessionKey => return self.session_key(message),
             _ => {
                 self.unhandled(StreamTarget::Pool, message);
                 return Ok(());
@@ -178,48 +176,6 @@ impl RunspacePool {
         Ok(())
     }
 
-    fn session_key(&mut self, message: &Message) -> Result<(), DecodeError> {
-        if self.key.secrets.is_ready() {
-            return Ok(());
-        }
-        let accepted = encrypted_session_key(&message.value()?).and_then(|text| {
-            self.key.accept(&text).map_err(|source| session_key_error(message, source))
-        });
-        if let Err(error) = accepted {
-            self.lose_waiting();
-            return Err(error);
-        }
-        self.events.push_back(Event::SessionKeyReady);
-        for id in self.waiting() {
-            self.start_waiting(id);
-        }
-        Ok(())
-    }
-
-    /// Sends a pipeline that waited for the session key, and the input that came meanwhile.
-    fn start_waiting(&mut self, id: PipelineId) {
-        let Some(waiting) =
-            self.pipelines.get_mut(&id).and_then(|pipeline| pipeline.waiting.take())
-        else {
-            return;
-        };
-        let Ok(message) = waiting.powershell.to_value(self.effective(), self.secrets()) else {
-            return self.lose(id, PipelineLoss::NoSessionKey);
-        };
-        self.transmit_command(id, MessageType::CreatePipeline, body(&message));
-        for item in waiting.input {
-            self.transmit_send(Some(id), InputStream::Stdin, MessageType::PipelineInput, item);
-        }
-        if waiting.ended {
-            self.transmit_send(
-                Some(id),
-                InputStream::Stdin,
-                MessageType::EndOfPipelineInput,
-                Vec::new(),
-            );
-        }
-    }
-
     fn pipeline_message(&mut self, id: PipelineId, message: Message) -> Result<(), DecodeError> {
         let message_type = message.message_type;
         if message.destination != Destination::Client {
@@ -248,7 +204,7 @@ impl RunspacePool {
         let message_type = message.message_type;
         let event = match message_type {
             MessageType::PipelineOutput => {
-                self.note_secure_string(&message)?;
+                self.note_secure_string(&message);
                 PipelineEvent::Output(message.value()?)
             }
             MessageType::ErrorRecord => {
@@ -271,7 +227,7 @@ impl RunspacePool {
             )),
             MessageType::PipelineHostCall => {
                 let call = HostCall::from_value(message_type, &message.value()?)?;
-                self.answer(Some(id), &call);
+                self.take_call(Some(id), &call);
                 PipelineEvent::HostCall(call)
             }
             _ => {
@@ -283,11 +239,15 @@ impl RunspacePool {
     }
 
     /// Servers encrypt output under a key of their own and hand it out when asked, so ask when the first such value comes.
-    fn note_secure_string(&mut self, message: &Message) -> Result<(), DecodeError> {
-        if self.key.secrets.is_ready() || !message.holds_secure_string() {
-            return Ok(());
+    /// The value itself is handed on even when there can be no key.
+    fn note_secure_string(&mut self, message: &Message) {
+        if message.holds_secure_string()
+            && !self.secrets().is_ready()
+            && let Err(error) = self.request_session_key()
+            && error != CryptoError::Unusable
+        {
+            self.events.push_back(Event::SessionKeyFailed { error });
         }
-        self.request_session_key().map_err(|source| session_key_error(message, source))
     }
 
     fn pipeline_state(
@@ -305,20 +265,7 @@ impl RunspacePool {
         Ok(())
     }
 
-    /// Answers a call for a value, for without an answer its pipeline waits for ever.
-    fn answer(&mut self, target: Option<PipelineId>, call: &HostCall) {
-        if !call.wants_answer() {
-            return;
-        }
-        let message_type = match target {
-            Some(_) => MessageType::PipelineHostResponse,
-            None => MessageType::RunspacePoolHostResponse,
-        };
-        let response = body(&HostResponse::not_implemented(call).to_value());
-        self.transmit_send(target, InputStream::PromptResponse, message_type, response);
-    }
-
-    fn unhandled(&mut self, target: StreamTarget, message: Message) {
+    pub(super) fn unhandled(&mut self, target: StreamTarget, message: Message) {
         self.events.push_back(Event::Unhandled { target, message });
     }
 }

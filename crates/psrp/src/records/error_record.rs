@@ -6,6 +6,7 @@ use core::fmt;
 
 use clixml::{Object, TypeNames, Value};
 
+use super::invocation::{INT_COLLECTION, InvocationInfo};
 use crate::fields::Fields;
 use crate::message::MessageType;
 
@@ -126,6 +127,10 @@ pub struct ErrorRecord {
     pub script_stack_trace: Option<String>,
     /// `InvocationInfo`: which command, with which parameters, on which line; an object, or Nil.
     pub invocation_info: Value,
+    /// The same, decoded: the `InvocationInfo_*` set where the record has it, else the object.
+    pub invocation: Option<Box<InvocationInfo>>,
+    /// Writes the `InvocationInfo_*` set too, if there is an invocation. Default false.
+    pub extended_invocation: bool,
     /// The whole record as it came, with properties that have no field here; Nil when it was made here.
     pub value: Value,
 }
@@ -201,6 +206,14 @@ impl ErrorRecord {
         self
     }
 
+    /// Sets the invocation, to be written as the `InvocationInfo_*` set.
+    #[must_use]
+    pub fn invocation(mut self, invocation: InvocationInfo) -> Self {
+        self.invocation = Some(Box::new(invocation));
+        self.extended_invocation = true;
+        self
+    }
+
     /// Reads a record. Whatever is missing stays empty, so this never fails; of a plain value its text is the message.
     #[must_use]
     pub fn from_value(value: &Value) -> Self {
@@ -241,11 +254,19 @@ impl ErrorRecord {
                 .filter(|text| !text.is_empty()),
             script_stack_trace: fields.text("ErrorDetails_ScriptStackTrace"),
             invocation_info: fields.get("InvocationInfo").cloned().unwrap_or(Value::Nil),
+            invocation: InvocationInfo::from_record(&fields, "SerializeExtendedInfo")
+                .or_else(|| {
+                    let object = fields.get("InvocationInfo")?;
+                    object.as_object()?;
+                    Some(InvocationInfo::from_object(&fields.inside(object)))
+                })
+                .map(Box::new),
+            extended_invocation: fields.bool("SerializeExtendedInfo").unwrap_or_default(),
             value: value.clone(),
         }
     }
 
-    /// Writes the record in the shape of Microsoft's engine, without the `InvocationInfo_*` set.
+    /// Writes the record in the shape of Microsoft's engine.
     #[must_use]
     pub fn to_value(&self) -> Value {
         let exception =
@@ -271,7 +292,12 @@ impl ErrorRecord {
                 .with_extended("ErrorDetails_Message", message.as_str())
                 .with_extended("ErrorDetails_RecommendedAction", action);
         }
-        record = record.with_extended("SerializeExtendedInfo", false);
+        record = match self.invocation.as_deref().filter(|_| self.extended_invocation) {
+            Some(invocation) => invocation
+                .add_to(record.with_extended("SerializeExtendedInfo", true))
+                .with_extended("PipelineIterationInfo", invocation.iteration(INT_COLLECTION)),
+            None => record.with_extended("SerializeExtendedInfo", false),
+        };
         if let Some(trace) = &self.script_stack_trace {
             record = record.with_extended("ErrorDetails_ScriptStackTrace", trace.as_str());
         }

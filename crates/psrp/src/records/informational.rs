@@ -1,9 +1,11 @@
 //! WARNING_RECORD, VERBOSE_RECORD and DEBUG_RECORD.
 //!
-//! Spec: [MS-PSRP] 2.2.2.22 DEBUG_RECORD Message, 2.2.2.23 VERBOSE_RECORD Message, 2.2.2.24 WARNING_RECORD Message, 2.2.3.16 InformationalRecord.
+//! Spec: [MS-PSRP] 2.2.2.22 DEBUG_RECORD Message, [MS-PSRP] 2.2.2.23 VERBOSE_RECORD Message,
+//! [MS-PSRP] 2.2.2.24 WARNING_RECORD Message, [MS-PSRP] 2.2.3.16 InformationalRecord.
 
 use clixml::{Object, Value};
 
+use super::invocation::{INT_COLLECTION, InvocationInfo};
 use crate::fields::Fields;
 use crate::message::MessageType;
 
@@ -48,7 +50,9 @@ impl InformationalKind {
 pub struct InformationalRecord {
     /// The message.
     pub message: String,
-    /// The whole record as it came, with the `InvocationInfo_*` set if it was asked for; Nil when it was made here.
+    /// Which command wrote it, if that was asked for.
+    pub invocation: Option<Box<InvocationInfo>>,
+    /// The whole record as it came; Nil when it was made here.
     pub value: Value,
 }
 
@@ -56,7 +60,14 @@ impl InformationalRecord {
     /// Makes a record without information on the invocation.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), value: Value::Nil }
+        Self { message: message.into(), invocation: None, value: Value::Nil }
+    }
+
+    /// Sets the invocation.
+    #[must_use]
+    pub fn invocation(mut self, invocation: InvocationInfo) -> Self {
+        self.invocation = Some(Box::new(invocation));
+        self
     }
 
     /// Reads a record; this never fails.
@@ -67,13 +78,19 @@ impl InformationalRecord {
             .text("InformationalRecord_Message")
             .or_else(|| fields.text("Message"))
             .or_else(|| Some(value.text()?.into_owned()));
-        Self { message: message.unwrap_or_default(), value: value.clone() }
+        let invocation =
+            InvocationInfo::from_record(&fields, "InformationalRecord_SerializeInvocationInfo");
+        Self {
+            message: message.unwrap_or_default(),
+            invocation: invocation.map(Box::new),
+            value: value.clone(),
+        }
     }
 
     /// Writes the record in the shape of Microsoft's engine.
     #[must_use]
     pub fn to_value(&self, kind: InformationalKind) -> Value {
-        Object::new()
+        let record = Object::new()
             .with_type_names([
                 kind.type_name(),
                 "System.Management.Automation.InformationalRecord",
@@ -81,7 +98,19 @@ impl InformationalRecord {
             ])
             .with_to_string(self.message.as_str())
             .with_extended("InformationalRecord_Message", self.message.as_str())
-            .with_extended("InformationalRecord_SerializeInvocationInfo", false)
-            .into()
+            .with_extended(
+                "InformationalRecord_SerializeInvocationInfo",
+                self.invocation.is_some(),
+            );
+        match &self.invocation {
+            Some(invocation) => invocation
+                .add_to(record)
+                .with_extended(
+                    "InformationalRecord_PipelineIterationInfo",
+                    invocation.iteration(INT_COLLECTION),
+                )
+                .into(),
+            None => record.into(),
+        }
     }
 }

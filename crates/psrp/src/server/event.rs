@@ -115,6 +115,12 @@ pub enum ServerEvent {
         /// What the client asked for.
         init: Box<InitRunspacePool>,
     },
+    /// Another client joined the pool after the one before had disconnected.
+    #[non_exhaustive]
+    Connected {
+        /// The version in force.
+        version: ProtocolVersion,
+    },
     /// A pipeline starts. It ends with `complete`, `fail` or `stopped`.
     #[non_exhaustive]
     PipelineCreated {
@@ -123,7 +129,8 @@ pub enum ServerEvent {
         /// What it runs. Secure arguments are decrypted.
         powershell: Box<PowerShell>,
     },
-    /// A pipeline starts that lists commands: a count, the commands, `complete`.
+    /// A pipeline starts that lists commands: answer with `command_metadata`, or send the count, the commands and
+    /// `complete`.
     #[non_exhaustive]
     CommandMetadataRequested {
         /// The pipeline.

@@ -2,6 +2,8 @@
 //!
 //! Spec: [MS-PSRP] 3.2.5.4 Rules for Processing PSRP Messages.
 
+use clixml::Value;
+
 use super::event::{ServerEvent, default_private_data};
 use super::send::{body, pipeline_stopped};
 use super::{Phase, Pipeline, ServerPool, Work};
@@ -195,13 +197,15 @@ impl ServerPool {
         let version = self.version.unwrap_or(self.options.protocol_version);
         self.max_runspaces = init.max_runspaces.max(1);
         self.min_runspaces = init.min_runspaces.clamp(1, self.max_runspaces);
-        let data =
-            self.options.private_data.clone().unwrap_or_else(|| default_private_data(version));
-        let data = application_private_data_value(data);
+        let data = application_private_data_value(self.private_data(version));
         self.transmit(StreamTarget::Pool, MessageType::ApplicationPrivateData, body(&data));
         self.pool_state(RunspacePoolState::Opened, None);
         self.events.push_back(ServerEvent::Opened { version, init: Box::new(init) });
         self.start_queued();
+    }
+
+    pub(super) fn private_data(&self, version: ProtocolVersion) -> Value {
+        self.options.private_data.clone().unwrap_or_else(|| default_private_data(version))
     }
 
     fn public_key(&mut self, message: &Message) -> Result<(), DecodeError> {
@@ -344,7 +348,7 @@ impl ServerPool {
         Ok(())
     }
 
-    fn request_key(&mut self) {
+    pub(super) fn request_key(&mut self) {
         if !self.key_requested {
             self.key_requested = true;
             self.transmit(

@@ -3,8 +3,9 @@
 use clixml::Value;
 
 use super::{Phase, ServerPool};
+use crate::command_metadata::{CommandMetadata, GetCommandMetadata};
 use crate::error::StateError;
-use crate::host::{HostCall, HostMethod, VOID_CALL_ID};
+use crate::host::{HostCall, HostMethod, HostRequest, VOID_CALL_ID};
 use crate::id::{PipelineId, RunspacePoolId, StreamTarget};
 use crate::message::{Destination, Message, MessageType};
 use crate::records::{
@@ -135,6 +136,19 @@ impl ServerPool {
         Ok(call_id)
     }
 
+    /// Asks something of the client's host; as [`host_call`](Self::host_call) with method and parameters of the request.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownPipeline`] unless the pipeline runs.
+    pub fn host_request(
+        &mut self,
+        pipeline: Option<PipelineId>,
+        request: &HostRequest,
+    ) -> Result<Option<i64>, StateError> {
+        self.host_call(pipeline, request.method(), request.parameters())
+    }
+
     /// Ends a pipeline as Completed.
     ///
     /// # Errors
@@ -166,6 +180,24 @@ impl ServerPool {
         self.expect_running("stopped", pipeline)?;
         self.end(pipeline, PipelineState::Stopped, Some(pipeline_stopped()));
         Ok(())
+    }
+
+    /// Answers a request for commands and completes its pipeline: the number of commands, then each of them.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownPipeline`] unless it runs.
+    pub fn command_metadata(
+        &mut self,
+        pipeline: PipelineId,
+        commands: &[CommandMetadata],
+    ) -> Result<(), StateError> {
+        let count = i32::try_from(commands.len()).unwrap_or(i32::MAX);
+        self.output(pipeline, &GetCommandMetadata::count_value(count))?;
+        for command in commands {
+            self.output(pipeline, &command.to_value())?;
+        }
+        self.complete(pipeline)
     }
 
     /// Forwards an event of the engine.

@@ -6,10 +6,14 @@
     reason = "tests stop at what is not as expected"
 )]
 
+mod connection;
+mod host;
 mod messages;
+mod metadata;
 mod pair;
 mod properties;
 mod recordings;
 mod replay;
+mod session;
 mod support;
 mod vectors;

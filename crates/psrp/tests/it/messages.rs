@@ -2,12 +2,13 @@
 
 use psrp::crypto::SecretEncoding;
 use psrp::message::{Destination, Message, MessageType};
+use psrp::records::InformationalKind;
 use psrp::{
     ArgumentValue, Body, ErrorCategory, ErrorRecord, PipelineId, PowerShell, RunspacePoolId,
 };
 use serde_json::Value as Json;
 
-use crate::support::{recordings, text};
+use crate::support::{recordings, text, without_versions};
 
 fn decode(message_type: MessageType, body: &str) -> Body {
     let message = Message {
@@ -139,6 +140,46 @@ fn other_records_of_the_engine() {
         ("shown", &["PSHOST".to_owned()][..])
     );
     assert_eq!((information.process_id, information.managed_thread_id), (29797, 12));
+}
+
+#[test]
+fn invocations_are_read_and_written_as_the_engine_writes_them() {
+    let Some(folder) = recordings() else { return };
+    let folder = folder.join("pwsh-7.6/psrp-records");
+    for (name, kind) in
+        [("warning", InformationalKind::Warning), ("verbose", InformationalKind::Verbose)]
+    {
+        let xml = text(folder.join(format!("{name}-with-invocation.xml")));
+        let Body::Informational(record) = decode(kind.message_type(), &xml) else {
+            panic!("{name}")
+        };
+        let invocation = record.invocation.as_deref().unwrap();
+        assert_eq!(invocation.command.as_ref().unwrap().command_type, 64);
+        assert_eq!((invocation.history_id, invocation.pipeline_length), (1, 1));
+        assert_eq!(invocation.pipeline_iteration, [0, 0]);
+        let written = clixml::write_value(&record.to_value(kind));
+        let read = clixml::write_value(&record.value);
+        assert_eq!(without_versions(&written), without_versions(&read));
+        let plain = decode(kind.message_type(), &text(folder.join(format!("{name}.xml"))));
+        assert!(matches!(plain, Body::Informational(record) if record.invocation.is_none()));
+    }
+    let error = |name| match decode(MessageType::ErrorRecord, &text(folder.join(name))) {
+        Body::ErrorRecord(record) => record,
+        other => panic!("{other:?}"),
+    };
+    for (name, extended) in
+        [("error-of-a-cmdlet.xml", false), ("error-of-a-cmdlet-with-invocation.xml", true)]
+    {
+        let record = error(name);
+        let invocation = record.invocation.as_deref().unwrap();
+        assert_eq!(record.extended_invocation, extended);
+        assert_eq!(invocation.invocation_name, "Get-Item");
+        assert_eq!(invocation.line, "Get-Item /no/such/path");
+        assert_eq!((invocation.script_line_number, invocation.offset_in_line), (1, 1));
+        assert_eq!(invocation.command.as_ref().unwrap().name, "Get-Item");
+        assert_eq!(invocation.command_origin, 1);
+        assert!(invocation.position_message.starts_with("At line:1 char:1"));
+    }
 }
 
 #[test]

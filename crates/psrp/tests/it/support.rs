@@ -66,6 +66,17 @@ pub(crate) fn check_message(object: &psrp::fragment::CompleteObject, expected: &
     }
 }
 
+/// Leaves the versions of assemblies out, which tell the engine's own edition.
+pub(crate) fn without_versions(xml: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = xml;
+    while let Some((before, after)) = rest.split_once("Version=") {
+        shown.push_str(before);
+        rest = after.split_once("PublicKeyToken=").unwrap().1.split_at(16).1;
+    }
+    (shown + rest).replace("System.Private.CoreLib", "mscorlib")
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
