@@ -33,6 +33,25 @@ pub fn bindings_hash(application_data: &[u8]) -> [u8; 16] {
     hasher.finalize().into()
 }
 
+/// Returns the bits of a certificate's public key, as CredSSP proves them.
+#[cfg(feature = "client")]
+pub(crate) fn subject_public_key(certificate: &[u8]) -> Option<&[u8]> {
+    let (_, certificate, _) = element(certificate)?;
+    let (_, mut rest, _) = element(certificate)?;
+    // Version (left out by the first version), serial number, algorithm, issuer, validity and subject come before it.
+    if let Some((0xA0, _, after)) = element(rest) {
+        rest = after;
+    }
+    for _ in 0..5 {
+        (_, _, rest) = element(rest)?;
+    }
+    let (_, key_info, _) = element(rest)?;
+    let (_, _algorithm, key) = element(key_info)?;
+    let (tag, bits, _) = element(key)?;
+    // The first byte counts the bits that are not used: none.
+    bits.strip_prefix(&[0]).filter(|_| tag == 3)
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Hash {
     Sha256,
@@ -137,6 +156,20 @@ mod tests {
         assert_eq!(signature_hash(&certificate(&pss)), Hash::Sha384);
         let pss_default = [der(6, RSASSA_PSS), der(0x30, &[])].concat();
         assert_eq!(signature_hash(&certificate(&pss_default)), Hash::Sha256);
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn the_public_key_is_found_with_and_without_a_version() {
+        let fields =
+            [der(2, &[1]), der(0x30, b"a"), der(0x30, b"i"), der(0x30, b"v"), der(0x30, b"s")];
+        let key = der(0x30, &[der(0x30, b"rsa"), der(3, b"\0key")].concat());
+        for version in [Vec::new(), der(0xA0, &der(2, &[2]))] {
+            let signed = der(0x30, &[version, fields.concat(), key.clone()].concat());
+            let whole = der(0x30, &signed);
+            assert_eq!(subject_public_key(&whole), Some(&b"key"[..]));
+            assert_eq!(subject_public_key(&whole[..20]), None);
+        }
     }
 
     #[test]

@@ -41,11 +41,13 @@
 //! # Specifications
 //!
 //! [MS-WSMV] Web Services Management Protocol Extensions for Windows Vista, as far as shells go; DSP0226
-//! WS-Management; SOAP 1.2; RFC 5929 and RFC 9110 in part. Robust connections and compression are left out.
+//! WS-Management; SOAP 1.2; RFC 5929 and RFC 9110 in part. The client: [MS-WSMV] 2.2.9.1 Encrypted Message Types, RFC
+//! 4559, and what the library sspi implements of [MS-NLMP], [MS-SPNG], [MS-KILE] and [MS-CSSP]. Robust connections and compression are left out.
 //!
 //! # Features
 //!
-//! - `client`: the module `client`, with hyper, rustls and sspi. Without it this crate does no I/O.
+//! - `client`: the module `client`, with hyper, rustls and sspi. Without it this crate does no I/O. It signs in with
+//!   Basic, NTLM, Kerberos, SPNEGO, CredSSP and client certificates.
 //!
 //! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/055dc36b-db2f-41ce-a47a-a19abfc11fc2
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::kerberos::KerberosError;
 use crate::error::DecodeError;
 use crate::fault::{Advice, Diagnostics, Fault};
 use crate::operation::Verb;
@@ -24,6 +25,18 @@ pub enum Error {
         "basic authentication over plain http is refused unless unencrypted traffic is allowed"
     )]
     Unencrypted,
+    /// A client certificate is shown in the TLS handshake, and there is none over plain http.
+    #[error("a client certificate needs https")]
+    CertificateWithoutTls,
+    /// The file of a client certificate, or of its key, cannot be used.
+    #[error("cannot use {} as a client certificate or its key", path.display())]
+    ClientCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Why; never with anything from the file.
+        #[source]
+        source: io::Error,
+    },
     /// A file with certificates could not be read, or holds none.
     #[error("no certificates in {}", path.display())]
     CaFile {
@@ -73,7 +86,7 @@ pub enum Error {
         #[source]
         source: Option<hyper::Error>,
     },
-    /// The server does not offer the authentication that the settings ask for.
+    /// The server does not offer the authentication that the settings ask for: enable it there, or ask for another.
     #[error("the settings ask for {asked}, the server offers {}", list(offered))]
     NotOffered {
         /// The scheme that was asked for.
@@ -87,6 +100,9 @@ pub enum Error {
         /// The user name as it was given.
         username: String,
     },
+    /// Kerberos cannot sign in, for another reason than the password.
+    #[error("kerberos authentication failed")]
+    Kerberos(#[source] KerberosError),
     /// The security library refused a token, or could not seal or unseal a message.
     #[error("authentication failed")]
     Security(#[source] SecurityError),
@@ -148,7 +164,9 @@ impl Error {
     pub fn advice(&self) -> Advice {
         match self {
             Self::Fault { verb, fault } => fault.advice(*verb),
-            Self::Lost { sent: false, .. } | Self::Connect { .. } => Advice::Later,
+            Self::Lost { sent: false, .. }
+            | Self::Connect { .. }
+            | Self::Kerberos(KerberosError::Unreachable { .. }) => Advice::Later,
             Self::Timeout { phase: Phase::Connect | Phase::Tls | Phase::Login, .. } => {
                 Advice::Later
             }
@@ -167,6 +185,18 @@ impl Error {
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         self.advice() == Advice::Unknown
+    }
+}
+
+impl From<KerberosError> for Error {
+    fn from(error: KerberosError) -> Self {
+        Self::Kerberos(error)
+    }
+}
+
+impl From<SecurityError> for Error {
+    fn from(error: SecurityError) -> Self {
+        Self::Security(error)
     }
 }
 
@@ -264,6 +294,12 @@ impl fmt::Display for Phase {
 pub struct SecurityError {
     /// The library's text.
     pub text: String,
+}
+
+impl From<sspi::Error> for SecurityError {
+    fn from(error: sspi::Error) -> Self {
+        Self::new(error)
+    }
 }
 
 impl SecurityError {

@@ -7,9 +7,13 @@ use url::Url;
 
 use super::connection::{Connection, Endpoint, Failure};
 use super::cookies::Cookies;
+use super::credentials::Credentials;
+use super::credssp::LARGEST_PART;
 use super::error::Error;
 use super::exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
-use super::options::{ClientOptions, Credentials};
+use super::kdc;
+use super::login::Logins;
+use super::options::ClientOptions;
 use super::pool::Pool;
 use super::tls;
 use crate::mime;
@@ -44,7 +48,9 @@ impl HttpClient {
     /// # Errors
     ///
     /// [`Error::Url`] when the URL cannot be posted to, [`Error::Unencrypted`] when Basic would be sent in clear,
-    /// [`Error::CaFile`] or [`Error::TlsSettings`] when the certificates cannot be used.
+    /// [`Error::CertificateWithoutTls`] when a client certificate has nowhere to go, [`Error::CaFile`],
+    /// [`Error::ClientCertificate`] or [`Error::TlsSettings`] when certificates cannot be used, [`Error::Kerberos`] when
+    /// the address of a KDC is none.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let invalid = || Error::Url { url: options.url.clone() };
         let url = Url::parse(&options.url).map_err(|_error| invalid())?;
@@ -56,6 +62,12 @@ impl HttpClient {
         let is_basic = matches!(options.credentials, Credentials::Basic { .. });
         if is_basic && !is_https && !options.allow_unencrypted {
             return Err(Error::Unencrypted);
+        }
+        if matches!(options.credentials, Credentials::Certificate { .. }) && !is_https {
+            return Err(Error::CertificateWithoutTls);
+        }
+        if let Some(kerberos) = options.credentials.kerberos_options() {
+            kdc::check(kerberos)?;
         }
         let host = url.host_str().ok_or_else(invalid)?.to_owned();
         let port = url.port_or_known_default().ok_or_else(invalid)?;
@@ -72,8 +84,9 @@ impl HttpClient {
         let tls = if is_https { Some(tls::config(&options)?) } else { None };
         let pool = Pool::new(options.max_connections);
         let cookies = Cookies::default();
+        let logins = Logins::default();
         Ok(Self {
-            endpoint: Endpoint { options, host, port, authority, target, tls, cookies },
+            endpoint: Endpoint { options, host, port, authority, target, tls, cookies, logins },
             pool,
         })
     }
@@ -115,11 +128,17 @@ impl Exchange for HttpClient {
     }
 
     fn overhead(&self) -> usize {
-        let is_sealed = self.endpoint.tls.is_none()
-            && !matches!(self.endpoint.options.credentials, Credentials::Basic { .. });
-        if is_sealed { mime::OVERHEAD } else { 0 }
+        match &self.endpoint.options.credentials {
+            _ if self.endpoint.tls.is_some() => 0,
+            Credentials::Basic { .. } | Credentials::Certificate { .. } => 0,
+            Credentials::CredSsp { .. } => mime::OVERHEAD * LARGEST_ENVELOPE.div_ceil(LARGEST_PART),
+            _ => mime::OVERHEAD,
+        }
     }
 }
 
 /// What servers take for the operation timeout when the client names none.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The largest envelope that servers take, which CredSSP cuts into the most parts.
+const LARGEST_ENVELOPE: usize = 512_000;

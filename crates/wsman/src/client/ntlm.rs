@@ -11,8 +11,8 @@ use sspi::{
     Sspi as _, SspiImpl as _, Username,
 };
 
-use super::auth::{SecurityContext, Step};
-use super::error::SecurityError;
+use super::auth::{SecurityContext, Step, quietly};
+use super::error::{Error, SecurityError};
 use super::exchange::BoxFuture;
 use crate::mime::Protocol;
 
@@ -47,7 +47,7 @@ impl NtlmContext {
                 .with_auth_data(&identity)
                 .execute(&mut ntlm)
         });
-        let acquired = acquired.map_err(SecurityError::new)?;
+        let acquired = acquired??;
         Ok(Self { ntlm, credentials: acquired.credentials_handle, target: format!("HTTP/{host}") })
     }
 
@@ -87,16 +87,15 @@ impl NtlmContext {
 }
 
 impl SecurityContext for NtlmContext {
-    fn step<'a>(&'a mut self, token: &'a [u8]) -> BoxFuture<'a, Result<Step, SecurityError>> {
-        Box::pin(async move { quietly(|| self.next(token)) })
+    fn step<'a>(&'a mut self, token: &'a [u8]) -> BoxFuture<'a, Result<Step, Error>> {
+        Box::pin(async move { Ok(quietly(|| self.next(token))??) })
     }
 
     fn wrap(&mut self, data: &mut Vec<u8>) -> Result<Vec<u8>, SecurityError> {
         let mut signature = vec![0; SIGNATURE];
         let mut message =
             [SecurityBufferRef::token_buf(&mut signature), SecurityBufferRef::data_buf(data)];
-        quietly(|| self.ntlm.encrypt_message(EncryptionFlags::empty(), &mut message))
-            .map_err(SecurityError::new)?;
+        quietly(|| self.ntlm.encrypt_message(EncryptionFlags::empty(), &mut message))??;
         Ok(signature)
     }
 
@@ -107,18 +106,13 @@ impl SecurityContext for NtlmContext {
         }
         let mut message =
             [SecurityBufferRef::token_buf(signature), SecurityBufferRef::data_buf(data)];
-        quietly(|| self.ntlm.decrypt_message(&mut message)).map_err(SecurityError::new)?;
+        quietly(|| self.ntlm.decrypt_message(&mut message))??;
         Ok(())
     }
 
     fn protocol(&self) -> Protocol {
         Protocol::Spnego
     }
-}
-
-/// Keeps the library from logging: it would write whole messages, and the buffers of a login.
-fn quietly<T>(work: impl FnOnce() -> T) -> T {
-    tracing::dispatcher::with_default(&tracing::Dispatch::none(), work)
 }
 
 #[cfg(test)]

@@ -1,65 +1,9 @@
 //! What an [`HttpClient`](super::HttpClient) is told.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
-/// Who signs in, and how.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Credentials {
-    /// User name and password in every request; for https.
-    Basic {
-        /// The user name as the server wants it.
-        username: String,
-        /// The password.
-        password: SecretString,
-    },
-    /// NTLM within the scheme `Negotiate`; over http messages are sealed, over https bound to the certificate.
-    Negotiate {
-        /// `DOMAIN\user`, `user@domain` or `user`.
-        username: String,
-        /// The password.
-        password: SecretString,
-    },
-}
-
-impl Credentials {
-    /// Signs in with Basic.
-    pub fn basic(username: impl Into<String>, password: impl Into<SecretString>) -> Self {
-        Self::Basic { username: username.into(), password: password.into() }
-    }
-
-    /// Signs in with Negotiate.
-    pub fn negotiate(username: impl Into<String>, password: impl Into<SecretString>) -> Self {
-        Self::Negotiate { username: username.into(), password: password.into() }
-    }
-
-    /// Returns the name of the HTTP authentication scheme.
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        match self {
-            Self::Basic { .. } => "Basic",
-            Self::Negotiate { .. } => "Negotiate",
-        }
-    }
-
-    /// Returns the user name as it was given.
-    #[must_use]
-    pub fn username(&self) -> &str {
-        match self {
-            Self::Basic { username, .. } | Self::Negotiate { username, .. } => username,
-        }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(self.scheme()).field("username", &self.username()).finish_non_exhaustive()
-    }
-}
+use super::credentials::Credentials;
 
 /// What a client is told: whom to talk to, as whom, and within which bounds.
 ///
@@ -122,6 +66,9 @@ impl ClientOptions {
     }
 
     /// Sets whether authentication is bound to the server's certificate over https; the default is true.
+    ///
+    /// That goes for NTLM; Kerberos is not bound, for its library writes the binding in a form that servers refuse, so
+    /// a server that demands it takes Kerberos over http alone. CredSSP has a binding of its own.
     ///
     /// Without it servers that demand Extended Protection refuse the client; with it, any that stand behind a proxy
     /// that ends TLS and check the binding.

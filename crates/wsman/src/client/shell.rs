@@ -11,9 +11,16 @@ use super::exchange::{Exchange, SoapRequest};
 use crate::error::DecodeError;
 use crate::fault::{Fault, FaultCode};
 use crate::id::{CommandId, IdSource, MessageId, ResourceUri, ShellId};
-use crate::operation::{Command, Create, Operation, Receive, Send, Signal, SignalCode, Verb};
+use crate::operation::{
+    Command, Connect, Create, Disconnect, Enumerate, Operation, Pull, Receive, Reconnect, Send,
+    Signal, SignalCode, Verb,
+};
 use crate::request::SessionContext;
-use crate::response::{CreateResponse, ReceiveResponse, Response, parse_response};
+use crate::response::{
+    CommandInfo, ConnectResponse, CreateResponse, IdentifyResponse, ReceiveResponse, Response,
+    ShellInfo, parse_response,
+};
+use crate::uri;
 
 /// Ids from the system's source of randomness.
 #[derive(Clone, Copy, Debug, Default)]
@@ -299,6 +306,79 @@ impl Shell {
         result
     }
 
+    /// Leaves the shell alone, so that this client or another can take it up again.
+    ///
+    /// The server keeps its output meanwhile, and ends Receives that wait. Needs Windows Server 2012 and a shell whose id
+    /// the client proposed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] when the server refuses, and 5 or "not supported" where the endpoint has no such operation.
+    pub async fn disconnect(&self, disconnect: Disconnect) -> Result<(), Error> {
+        self.run(Operation::Disconnect(disconnect)).await.map(|_response| ())
+    }
+
+    /// Takes up the shell that this client left alone, or after it a command of the shell.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] when the server refuses, for instance because another client has taken it up.
+    pub async fn reconnect(&self, command_id: Option<&CommandId>) -> Result<(), Error> {
+        let reconnect = Reconnect::new(command_id.cloned());
+        self.run(Operation::Reconnect(reconnect)).await.map(|_response| ())
+    }
+
+    /// Takes up a shell that another client left alone; `connect_xml` holds two whole messages of the layer above.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] when the server refuses, for instance because the shell is in use.
+    pub async fn connect(
+        exchange: Arc<dyn Exchange>,
+        options: ShellOptions,
+        shell_id: ShellId,
+        connect_xml: Vec<u8>,
+    ) -> Result<(Self, ConnectResponse), Error> {
+        let ShellOptions { context, create, ids } = options;
+        let max_envelope_size = AtomicU32::new(context.max_envelope_size());
+        let shell = Self { exchange, ids, context, max_envelope_size, shell_id };
+        let mut connect = Connect::shell(connect_xml);
+        connect.protocol_version = create.protocol_version;
+        let connected = shell.take_up(connect).await?;
+        tracing::info!(shell = %shell.shell_id, "shell taken up");
+        Ok((shell, connected))
+    }
+
+    /// Takes up a command of a shell that [`Shell::connect`] took up; its output comes by Receive.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] when the server refuses, for instance because the command is gone.
+    pub async fn connect_command(&self, command_id: CommandId) -> Result<(), Error> {
+        self.take_up(Connect::command(command_id)).await.map(|_connected| ())
+    }
+
+    async fn take_up(&self, connect: Connect) -> Result<ConnectResponse, Error> {
+        match self.run(Operation::Connect(connect)).await? {
+            Response::Connect(connected) => Ok(connected),
+            Response::Empty => Ok(ConnectResponse::default()),
+            other => Err(unexpected(Verb::Connect, "ConnectResponse", &other)),
+        }
+    }
+
+    /// Lists the commands of the shell.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] when the server refuses; Exchange's endpoint has no lists.
+    pub async fn commands(&self) -> Result<Vec<CommandInfo>, Error> {
+        let resource = ResourceUri::new(uri::RESOURCE_COMMANDS);
+        let context = self.context().with_resource_uri(resource);
+        let first = Enumerate::commands_of(self.shell_id.clone());
+        let (_, commands) = list(&*self.exchange, &*self.ids, &context, first).await?;
+        Ok(commands)
+    }
+
     fn context(&self) -> SessionContext {
         let bytes = self.max_envelope_size.load(Ordering::Relaxed);
         self.context.clone().with_max_envelope_size(bytes)
@@ -308,6 +388,62 @@ impl Shell {
         let context = self.context();
         run(&*self.exchange, &*self.ids, &context, Some(&self.shell_id), operation).await
     }
+}
+
+/// Lists the shells of the user at the endpoint.
+///
+/// # Errors
+///
+/// [`Error::Fault`] when the server refuses; Exchange's endpoint has no lists.
+pub async fn list_shells(
+    exchange: &dyn Exchange,
+    options: &ShellOptions,
+) -> Result<Vec<ShellInfo>, Error> {
+    let resource = ResourceUri::new(uri::RESOURCE_SHELLS);
+    let context = options.context.clone().with_resource_uri(resource);
+    let (shells, _) = list(exchange, &*options.ids, &context, Enumerate::default()).await?;
+    Ok(shells)
+}
+
+/// Asks who answers at the endpoint.
+///
+/// # Errors
+///
+/// [`Error::Fault`] when the server refuses; Exchange's endpoint may answer with a page, which is [`Error::Http`].
+pub async fn identify(
+    exchange: &dyn Exchange,
+    options: &ShellOptions,
+) -> Result<IdentifyResponse, Error> {
+    let context = &options.context;
+    match run(exchange, &*options.ids, context, None, Operation::Identify).await? {
+        Response::Identify(who) => Ok(who),
+        other => Err(unexpected(Verb::Identify, "IdentifyResponse", &other)),
+    }
+}
+
+/// Lists shells or commands to the end, in as many answers as it takes up to a limit.
+async fn list(
+    exchange: &dyn Exchange,
+    ids: &dyn IdSource,
+    context: &SessionContext,
+    first: Enumerate,
+) -> Result<(Vec<ShellInfo>, Vec<CommandInfo>), Error> {
+    let (mut shells, mut commands) = (Vec::new(), Vec::new());
+    let mut next = Operation::Enumerate(first);
+    for _ in 0..MOST_PULLS {
+        let verb = next.verb();
+        let mut answer = match run(exchange, ids, context, None, next).await? {
+            Response::Enumerate(answer) => answer,
+            other => return Err(unexpected(verb, "EnumerateResponse", &other)),
+        };
+        shells.append(&mut answer.shells);
+        commands.append(&mut answer.commands);
+        match answer.context.filter(|context| !answer.end && !context.is_empty()) {
+            Some(context) => next = Operation::Pull(Pull::new(context)),
+            None => break,
+        }
+    }
+    Ok((shells, commands))
 }
 
 /// Carries out one operation; a fault is an error.
@@ -326,7 +462,10 @@ async fn run(
     let answer = exchange.exchange(request).await?;
     let decode = |source| Error::Decode { verb, source };
     let reply = parse_response(&answer.envelope).map_err(decode)?;
-    reply.check_relates_to(&message_id).map_err(decode)?;
+    // Identify has no headers, so neither has its answer.
+    if verb != Verb::Identify {
+        reply.check_relates_to(&message_id).map_err(decode)?;
+    }
     match reply.response {
         Response::Fault(fault) => Err(Error::Fault { verb, fault }),
         response => Ok(response),
@@ -349,3 +488,6 @@ fn unexpected(verb: Verb, expected: &'static str, got: &Response) -> Error {
     let source = DecodeError::Unexpected { expected, got: got.name().to_owned() };
     Error::Decode { verb, source }
 }
+
+/// The most answers that one list is read from.
+const MOST_PULLS: usize = 1000;

@@ -1,11 +1,12 @@
-//! TLS settings: the system's roots and one file; verification cannot be switched off.
+//! TLS settings: the system's roots and one file, perhaps a certificate of the client's own; verification cannot be
+//! switched off.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::Error;
@@ -28,12 +29,35 @@ pub(crate) fn config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Error
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::TlsSettings)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match options.credentials.certificate_files() {
+        Some((certificate, key)) => builder
+            .with_client_auth_cert(read_own_certificates(certificate)?, read_key(key)?)
+            .map_err(Error::TlsSettings)?,
+        None => builder.with_no_client_auth(),
+    };
     Ok(Arc::new(config))
+}
+
+fn read_own_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    read_certificates(path).map_err(|error| match error {
+        Error::CaFile { path, source } => {
+            let missing = || io::Error::new(io::ErrorKind::InvalidData, "it holds no certificate");
+            Error::ClientCertificate { path, source: source.unwrap_or_else(missing) }
+        }
+        other => other,
+    })
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    let failed = |source| Error::ClientCertificate { path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(failed)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_error| {
+        failed(io::Error::new(io::ErrorKind::InvalidData, "it holds no private key in clear"))
+    })
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

@@ -7,7 +7,13 @@
     reason = "the helpers of a test fail by panicking, as the tests do"
 )]
 
+#[cfg(feature = "client")]
+mod certificate;
+#[cfg(feature = "client")]
+mod credssp;
 mod data;
+#[cfg(feature = "client")]
+mod kerberos;
 #[cfg(feature = "client")]
 mod peer;
 mod recordings;

@@ -246,10 +246,15 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
 
 #[tokio::test]
 async fn a_login_that_is_not_ntlm_is_refused_by_its_offer() {
-    let (url, _) = serve(&[
+    const BARE: Act = Act::Answer(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n",
+    );
+    let (url, seen) = serve(&[
         Act::Answer("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Kerberos, Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"),
-        Act::Answer("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n"),
+        BARE,
+        BARE,
         Act::Answer("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate !\r\nContent-Length: 0\r\n\r\n"),
+        BARE,
         Act::Close,
     ])
     .await;
@@ -264,4 +269,13 @@ async fn a_login_that_is_not_ntlm_is_refused_by_its_offer() {
     assert_eq!(asked(ask(&client, "three").await.unwrap_err()), "NTLM within Negotiate");
     let lost = ask(&client, "four").await.unwrap_err();
     assert!(matches!(lost, Error::Lost { sent: false, .. }), "{lost:?}");
+    // Bare NTLM begins with its name, SPNEGO with a tag of ASN.1.
+    let tokens: Vec<bool> = seen
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, request)| request.contains("Authorization: Negotiate TlRMTVNTUA"))
+        .collect();
+    assert_eq!(tokens, [true, true, false, true, false, true]);
+    assert_eq!(connections(&seen), [0, 1, 2, 3, 4, 5]);
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use wsman::client::{
-    BoxFuture, Error, Exchange, Received, Shell, ShellOptions, SoapRequest, SoapResponse,
+    BoxFuture, Error, Exchange, Received, Shell, ShellOptions, SoapRequest, SoapResponse, identify,
+    list_shells,
 };
 use wsman::{
-    CommandResponse, CommandState, CreateResponse, DecodeError, Fault, FaultCode, Limits,
-    Operation, ReceiveResponse, Response, SignalCode, StreamPart, Verb, server,
+    CommandResponse, CommandState, ConnectResponse, CreateResponse, DecodeError, Disconnect,
+    EnumerateResponse, Fault, FaultCode, IdentifyResponse, Limits, Operation, ReceiveResponse,
+    Response, ShellInfo, SignalCode, StreamPart, Verb, server,
 };
 
 /// Answers from a list and keeps what it was asked.
@@ -141,6 +143,77 @@ async fn an_answer_to_another_request_is_refused() {
         Arc::new(Answers { answers, foreign: true, ..Answers::default() });
     let result = Shell::create(carrier, ShellOptions::new("http://x/"), Vec::new()).await;
     assert!(matches!(result, Err(Error::Decode { source: DecodeError::RelatesTo { .. }, .. })));
+}
+
+#[tokio::test]
+async fn a_shell_is_left_alone_and_taken_up_again() {
+    let mut connected = ConnectResponse::default();
+    connected.connect_xml = b"state".to_vec();
+    let (carrier, shell) = open(vec![
+        Response::Disconnect,
+        Response::Reconnect,
+        Response::Reconnect,
+        Response::Connect(connected),
+        Response::Connect(ConnectResponse::default()),
+        fault(FaultCode::ACCESS_DENIED),
+    ])
+    .await;
+    shell.disconnect(Disconnect::default()).await.unwrap();
+    shell.reconnect(None).await.unwrap();
+    shell.reconnect(Some(&"c".into())).await.unwrap();
+    let exchange: Arc<dyn Exchange> = carrier.clone();
+    let options = ShellOptions::new("http://ex01/wsman");
+    let (other, state) =
+        Shell::connect(exchange, options, "S".into(), b"messages".to_vec()).await.unwrap();
+    assert_eq!((other.id().as_str(), state.connect_xml.as_slice()), ("S", &b"state"[..]));
+    other.connect_command("c".into()).await.unwrap();
+    let denied = other.disconnect(Disconnect::default()).await.unwrap_err();
+    assert_eq!(denied.fault().and_then(|fault| fault.code), Some(FaultCode::ACCESS_DENIED));
+    let asked = carrier.asked.lock().unwrap();
+    let Operation::Connect(connect) = &asked[4].operation else { panic!() };
+    assert_eq!(connect.connect_xml, b"messages");
+    assert_eq!(connect.protocol_version.as_deref(), Some("2.3"));
+    let Operation::Connect(connect) = &asked[5].operation else { panic!() };
+    assert_eq!(connect.command_id, Some("c".into()));
+    assert_eq!(asked[5].shell_id, Some("S".into()));
+}
+
+#[tokio::test]
+async fn lists_are_read_to_their_end() {
+    let page = |context: &str, end: bool, id: &str| {
+        let mut shell = ShellInfo::default();
+        shell.shell_id = Some(id.into());
+        let mut page = EnumerateResponse::default();
+        (page.context, page.end, page.shells) = (Some(context.to_owned()), end, vec![shell]);
+        page.items = 1;
+        Response::Enumerate(page)
+    };
+    let mut empty = EnumerateResponse::default();
+    empty.end = true;
+    let empty = Response::Enumerate(empty);
+    let mut who = IdentifyResponse::default();
+    who.product_vendor = Some("Contoso".to_owned());
+    let (carrier, shell) = open(vec![
+        page("1", false, "a"),
+        page("2", true, "b"),
+        empty,
+        Response::Identify(who.clone()),
+        Response::Send,
+    ])
+    .await;
+    let options = ShellOptions::new("http://ex01/wsman");
+    let shells = list_shells(&*carrier, &options).await.unwrap();
+    let ids: Vec<_> = shells.iter().filter_map(|shell| shell.shell_id.clone()).collect();
+    assert_eq!(ids, ["a".into(), "b".into()]);
+    assert!(shell.commands().await.unwrap().is_empty());
+    assert_eq!(identify(&*carrier, &options).await.unwrap(), who);
+    let other = list_shells(&*carrier, &options).await.unwrap_err();
+    assert!(matches!(other, Error::Decode { verb: Verb::Enumerate, .. }), "{other:?}");
+    let asked = carrier.asked.lock().unwrap();
+    let Operation::Pull(pull) = &asked[2].operation else { panic!() };
+    assert_eq!(pull.context, "1");
+    let Operation::Enumerate(commands) = &asked[3].operation else { panic!() };
+    assert_eq!(commands.shell_id.as_ref(), Some(shell.id()));
 }
 
 #[tokio::test]
