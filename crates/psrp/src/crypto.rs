@@ -1,6 +1,7 @@
 //! The session key: how SecureStrings are protected on the wire.
 //!
-//! Spec: [MS-PSRP] 2.2.2.3 PUBLIC_KEY Message, 2.2.2.4 ENCRYPTED_SESSION_KEY Message, 2.2.5.1.24 Secure String.
+//! Spec: [MS-PSRP] 2.2.2.3 PUBLIC_KEY Message, [MS-PSRP] 2.2.2.4 ENCRYPTED_SESSION_KEY Message,
+//! [MS-PSRP] 2.2.5.1.24 Secure String.
 //!
 //! The client sends a fresh RSA key, the server answers with an AES-256 key encrypted under it. What surprised: the blobs
 //! are those of the Windows crypto API, little-endian throughout, and every string is encrypted with an initialization

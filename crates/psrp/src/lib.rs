@@ -54,7 +54,7 @@
 //! ```
 //!
 //! Implements [MS-PSRP] for the protocol versions 2.1 to 2.4, as Microsoft's engine speaks it where the two differ.
-//! Disconnecting and connecting again have their messages here, but the machines do neither. There are no features.
+//! There are no features.
 //!
 //! [MS-PSRP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-psrp/602ee78e-9a19-45ad-90fa-bb132b7cecec
 
@@ -70,6 +70,8 @@ pub mod fragment;
 pub mod host;
 mod id;
 pub mod message;
+#[doc(hidden)]
+pub mod oracles;
 pub mod outofproc;
 mod payload;
 pub mod pool_messages;

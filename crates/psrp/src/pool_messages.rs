@@ -1,6 +1,6 @@
 //! Messages of the pool: opening, connecting, numbers of runspaces, keys, private data.
 //!
-//! Spec: [MS-PSRP] 2.2.2 Message Types, sections 2.2.2.2 to 2.2.2.8, 2.2.2.11, 2.2.2.13, 2.2.2.29 to 2.2.2.31.
+//! Spec: [MS-PSRP] 2.2.2 Message Types, those whose target is the RunspacePool.
 
 use clixml::{TypeNames, Value};
 

@@ -1,6 +1,6 @@
 //! The records of the streams beside output: errors, warnings, verbose, debug, progress, information.
 //!
-//! Spec: [MS-PSRP] 2.2.2.20 ERROR_RECORD Message, 2.2.2.22 to 2.2.2.26.
+//! Spec: [MS-PSRP] 2.2.2 Message Types, those named `*_RECORD`.
 //!
 //! What surprised: any property of a record may be Nil, missing, or among `Props` instead of `MS`, so reading never fails.
 

@@ -1,6 +1,7 @@
 //! States of pools and pipelines, and the two messages that tell them.
 //!
-//! Spec: [MS-PSRP] 2.2.2.9 RUNSPACEPOOL_STATE Message, 2.2.2.21 PIPELINE_STATE Message, 2.2.3.4 RunspacePoolState, 2.2.3.5 PSInvocationState.
+//! Spec: [MS-PSRP] 2.2.2.9 RUNSPACEPOOL_STATE Message, [MS-PSRP] 2.2.2.21 PIPELINE_STATE Message,
+//! [MS-PSRP] 2.2.3.4 RunspacePoolState, [MS-PSRP] 2.2.3.5 PSInvocationState.
 //!
 //! What surprised: the numbers of the pool's states from 6 on mean one thing in the document and another in .NET, which
 //! is what travels. Only Opened, Closing, Closed and Broken are ever sent.

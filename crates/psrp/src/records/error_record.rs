@@ -1,6 +1,6 @@
 //! ERROR_RECORD, and the same record inside states and answers of the host.
 //!
-//! Spec: [MS-PSRP] 2.2.2.20 ERROR_RECORD Message, 2.2.3.15 ErrorRecord.
+//! Spec: [MS-PSRP] 2.2.2.20 ERROR_RECORD Message, [MS-PSRP] 2.2.3.15 ErrorRecord.
 
 use core::fmt;
 

@@ -7,6 +7,7 @@
 )]
 
 mod connection;
+mod envelopes;
 mod host;
 mod messages;
 mod metadata;
@@ -14,6 +15,8 @@ mod pair;
 mod properties;
 mod recordings;
 mod replay;
+mod sequences;
 mod session;
 mod support;
 mod vectors;
+mod wsman_replay;

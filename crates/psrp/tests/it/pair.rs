@@ -84,13 +84,16 @@ impl Pair {
                 };
             }
             Transmit::Disconnect => {
-                self.server.handle_disconnect().unwrap();
-                return self.client.handle_disconnected();
+                return match self.server.handle_disconnect() {
+                    Ok(()) => self.client.handle_disconnected(),
+                    Err(_) => self.client.handle_disconnect_failed(),
+                };
             }
-            Transmit::Reconnect { pipelines, .. } => {
-                assert!(pipelines.iter().all(|pipeline| self.server.knows(*pipeline)));
-                self.server.handle_reconnect().unwrap();
-                return self.client.handle_reconnected();
+            Transmit::Reconnect { .. } => {
+                return match self.server.handle_reconnect() {
+                    Ok(()) => self.client.handle_reconnected(),
+                    Err(error) => self.client.broken(error.to_string()),
+                };
             }
             Transmit::Connect { payload, .. } => {
                 let answer = self.server.handle_connect(payload.as_bytes()).unwrap();

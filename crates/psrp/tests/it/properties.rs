@@ -6,7 +6,7 @@ use proptest::prop_assert_eq;
 use psrp::server::{ServerOptions, ServerPool};
 use psrp::{
     Command, ErrorRecord, Event, PipelineId, PoolOptions, PowerShell, RunspacePool, StreamTarget,
-    Transmit,
+    Transmit, oracles,
 };
 
 use crate::support::rng;
@@ -99,7 +99,80 @@ fn damage(bytes: &[u8], changes: &[(usize, u8)]) -> Vec<u8> {
     bytes
 }
 
+/// What two pipelines of one pool write, by stream.
+fn two_streams() -> (RunspacePool, Vec<(PipelineId, Vec<u8>)>) {
+    let options = PoolOptions::default().max_runspaces(2);
+    let mut client = RunspacePool::new(options, rng(1));
+    client.open().unwrap();
+    let mut server = ServerPool::new(ServerOptions::default().max_fragment_size(60), rng(2));
+    let mut traffic =
+        Traffic { pipeline: PipelineId::NIL, to_client: Vec::new(), to_server: Vec::new() };
+    exchange(&mut client, &mut server, &mut traffic);
+    let ids = [(); 2].map(|()| client.create_pipeline(powershell()).unwrap());
+    exchange(&mut client, &mut server, &mut traffic);
+    for (number, id) in ids.into_iter().enumerate() {
+        server.output(id, &format!("{number} {}", "y".repeat(200)).into()).unwrap();
+        server.warning(id, "careful").unwrap();
+        server.complete(id).unwrap();
+    }
+    while client.poll_event().is_some() {}
+    let sent: Vec<_> = std::iter::from_fn(|| server.poll_transmit()).collect();
+    let of = |id| {
+        let parts = sent.iter().filter(|(target, _)| *target == StreamTarget::Pipeline(id));
+        (id, parts.flat_map(|(_, bytes)| bytes.clone()).collect())
+    };
+    (client, ids.map(of).to_vec())
+}
+
+/// Plays both streams in pieces of these sizes, from the stream that each piece names, and tells the events of each.
+fn play_both(pieces: &[(bool, usize)]) -> Vec<Vec<String>> {
+    let (mut client, mut streams) = two_streams();
+    let ids: Vec<_> = streams.iter().map(|(id, _)| *id).collect();
+    let mut events = vec![Vec::new(); 2];
+    // What is left at the end comes whole.
+    let rest = [(false, usize::MAX), (true, usize::MAX)];
+    for (second, size) in pieces.iter().chain(&rest) {
+        let (id, bytes) = &mut streams[usize::from(*second)];
+        let tail = bytes.split_off(bytes.len().min(*size));
+        client.handle_fragments(StreamTarget::Pipeline(*id), bytes).unwrap();
+        *bytes = tail;
+        while let Some(event) = client.poll_event() {
+            let Event::Pipeline { id, event, .. } = event else { panic!("{event:?}") };
+            let place = ids.iter().position(|of| *of == id).unwrap();
+            events[place].push(format!("{event:?}"));
+        }
+    }
+    events
+}
+
 proptest! {
+    #[test]
+    fn streams_interleave_in_any_way(pieces in vec((any::<bool>(), 1_usize..90), 0..40)) {
+        let events = play_both(&pieces);
+        prop_assert_eq!(&events, &play_both(&[]));
+        prop_assert_eq!(events[0].len(), 3);
+    }
+
+    #[test]
+    fn what_holds_for_any_bytes_holds(
+        bytes in vec(any::<u8>(), 0..300),
+        changes in vec((any::<usize>(), any::<u8>()), 0..6),
+        cut in 1_usize..100,
+    ) {
+        let traffic = traffic();
+        let of = |sent: &[(StreamTarget, Vec<u8>)], pool: bool| -> Vec<u8> {
+            let of = sent.iter().filter(|(target, _)| (*target == StreamTarget::Pool) == pool);
+            damage(&of.flat_map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>(), &changes)
+        };
+        oracles::message(&bytes);
+        oracles::fragments(&bytes, cut);
+        oracles::fragments(&of(&traffic.to_client, false), cut);
+        oracles::client(&of(&traffic.to_client, true), &of(&traffic.to_client, false), rng(1));
+        oracles::client(&bytes, &bytes, rng(1));
+        oracles::server(&of(&traffic.to_server, true), &of(&traffic.to_server, false), rng(2));
+        oracles::packet(&String::from_utf8_lossy(&bytes));
+    }
+
     #[test]
     fn any_cut_gives_the_same_events(cuts in vec(1_usize..400, 1..30)) {
         let traffic = traffic();

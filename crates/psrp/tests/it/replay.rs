@@ -5,12 +5,15 @@ use std::path::Path;
 
 use clixml::Value;
 use psrp::crypto::KeyPair;
+use psrp::fragment::Defragmenter;
+use psrp::host::{HostAnswer, HostDefaultData, HostInfo, HostRequest, HostResult};
+use psrp::message::Message;
 use psrp::outofproc::Packet;
 use psrp::{
-    Command, Event, FinalState, PipelineEvent, PipelineId, PipelineLoss, PoolOptions, PowerShell,
-    RunspacePool, StreamTarget,
+    Body, Command, Credential, Event, FinalState, InputStream, PipelineEvent, PipelineId,
+    PipelineLoss, PoolOptions, PowerShell, RunspacePool, StreamTarget, Transmit,
 };
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
 
 use crate::support::{json, recordings, rng, text};
@@ -156,6 +159,111 @@ fn secure_strings_of_the_engine_are_decrypted() {
         })
         .collect();
     assert_eq!(texts, ["from client é😀", "from client é😀", "from server", ""]);
+}
+
+/// What our client sends as answers, and what the recorded client sent.
+fn answers(file: &Path, key: KeyPair) -> (Vec<Value>, Vec<Value>, Seen) {
+    let host = HostInfo::console(&HostDefaultData::console());
+    let mut pool = RunspacePool::new(PoolOptions::default().host(host), rng(1));
+    pool.set_key_pair(key);
+    pool.open().unwrap();
+    let (mut seen, mut sent, mut recorded) = (Seen::default(), Vec::new(), Vec::new());
+    let mut id = PipelineId::NIL;
+    for line in text(file).lines() {
+        let entry: Json = serde_json::from_str(line).unwrap();
+        let Ok(packet) = Packet::parse(entry["line"].as_str().unwrap()) else { continue };
+        match (entry["dir"].as_str().unwrap(), packet) {
+            ("c2s", Packet::Command(_)) => {
+                id = pool.create_pipeline(PowerShell::new().command(Command::new("Any"))).unwrap();
+            }
+            ("c2s", Packet::Close(StreamTarget::Pool)) => pool.close().unwrap(),
+            ("c2s", Packet::Data { bytes, .. }) if is_public_key(&bytes) => {
+                pool.request_session_key().unwrap();
+            }
+            ("c2s", Packet::Data { stream: InputStream::PromptResponse, bytes, .. }) => {
+                recorded.push(result(&bytes));
+            }
+            ("s2c", Packet::Data { target, bytes, .. }) => {
+                let of_pool = target == StreamTarget::Pool;
+                let target = if of_pool { target } else { StreamTarget::Pipeline(id) };
+                pool.handle_fragments(target, &bytes).unwrap();
+            }
+            _ => {}
+        }
+        while let Some(event) = pool.poll_event() {
+            match event {
+                Event::Pipeline { id, event: PipelineEvent::HostCall(call), .. } => {
+                    let answer = answer(&call.request().unwrap());
+                    pool.respond(Some(id), call.call_id, answer).unwrap();
+                    seen.host_calls += 1;
+                }
+                Event::Pipeline { event: PipelineEvent::Finished(outcome), .. } => {
+                    seen.ends.push(outcome.state);
+                }
+                Event::Closed => seen.closed = true,
+                _ => {}
+            }
+        }
+        while let Some(due) = pool.poll_transmit() {
+            if let Transmit::Send { stream: InputStream::PromptResponse, payload, .. } = due {
+                sent.push(result(payload.as_bytes()));
+            }
+        }
+    }
+    (sent, recorded, seen)
+}
+
+fn answer(request: &HostRequest) -> HostAnswer {
+    let typed = || SecretString::from("typed secret");
+    match request {
+        HostRequest::Prompt { fields, .. } => {
+            assert!(fields[0].is_secret());
+            HostAnswer::fields([(fields[0].name.as_str(), typed())])
+        }
+        HostRequest::ReadLineAsSecureString => typed().into(),
+        HostRequest::PromptForCredential { user_name, target_name, options, .. } => {
+            assert_eq!((target_name.as_str(), *options), ("target", Some(1)));
+            Credential::new(user_name.as_str(), SecretString::from("P@ss")).into()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The value in an answer, and the SecureString in it as it is on the wire.
+fn result(fragments: &[u8]) -> Value {
+    let mut stream = Defragmenter::default();
+    stream.push(fragments).unwrap();
+    let object = stream.next_object().unwrap().unwrap();
+    let message = Message::from_bytes(&object.bytes).unwrap();
+    let Body::HostResponse(response) = Body::decode(&message).unwrap() else { panic!("no answer") };
+    match response.result {
+        HostResult::Returned(value) => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn secure_string(value: &Value) -> Vec<u8> {
+    match value {
+        Value::SecureString(bytes) => bytes.clone(),
+        value => match value.entries() {
+            Some(entries) => secure_string(&entries[0].1),
+            None => secure_string(value.property("Password").unwrap()),
+        },
+    }
+}
+
+#[test]
+fn secret_answers_are_those_the_engine_took() {
+    let Some(folder) = recordings() else { return };
+    let folder = folder.join("pwsh-7.6/conversations");
+    let key = KeyPair::from_pkcs8_pem(&text(folder.join("host-secure-answers.key.pem"))).unwrap();
+    let (sent, recorded, seen) = answers(&folder.join("host-secure-answers.jsonl"), key);
+    assert_eq!((seen.host_calls, seen.closed), (3, true));
+    assert_eq!(seen.ends, [FinalState::Completed]);
+    let wire = |answers: &[Value]| answers.iter().map(secure_string).collect::<Vec<_>>();
+    assert_eq!(wire(&sent), wire(&recorded));
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[2].property("UserName").and_then(Value::as_str), Some("user"));
 }
 
 #[test]
