@@ -4,21 +4,24 @@
 //! sending task, which performs what the machine wants sent, one thing after the other as the protocol asks.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use psrp::clixml::Value;
 use psrp::crypto::KeyPair;
+use psrp::host::{HostAnswer, HostCall};
+use psrp::pool_messages::Availability;
 use psrp::state::RunspacePoolState;
 use psrp::{
-    BreakCause, Event, InputStream, Payload, PipelineEvent, PipelineId, PipelineSignal, PowerShell,
-    RunspacePool as Machine, StreamTarget, Transmit,
+    BreakCause, Event, GetCommandMetadata, InputStream, Payload, PipelineEvent, PipelineId,
+    PowerShell, RunspacePool as Machine, StateError, StreamTarget, Transmit, UserEvent,
 };
-use tokio::sync::{Notify, OnceCell, watch};
-use wsman::client::{Error as ShellError, Received, Shell};
-use wsman::{CommandId, ReceiveResponse, SignalCode};
+use tokio::sync::{Notify, OnceCell, broadcast, mpsc, oneshot, watch};
 
+use crate::carrier::{Carrier, CarrierError, Heard};
 use crate::error::Error;
+use crate::host::{self, Call};
+use crate::input::{Gauge, Input};
 use crate::invocation::{Entry, Invocation};
 use crate::outlet::Outlet;
 use crate::pool::PoolOptions;
@@ -28,43 +31,73 @@ pub(crate) struct Driver {
     state: Mutex<State>,
     /// Rung when the machine may want something sent.
     bell: Notify,
-    shell: Shell,
-    /// The largest payload of a command and of a send, as computed for the smallest envelope.
-    budgets: (usize, usize),
+    /// Rung at every change of the state.
+    news: Notify,
+    carrier: Carrier,
     options: PoolOptions,
     key_pair: OnceCell<()>,
     closed: watch::Sender<bool>,
 }
 
-struct State {
-    machine: Machine,
-    pipelines: HashMap<PipelineId, Arc<Outlet<Entry>>>,
-    /// The names under which the server knows them; kept until they are terminated.
-    commands: HashMap<PipelineId, CommandId>,
+/// The machine, and who waits for what of it.
+pub(crate) struct State {
+    pub(crate) machine: Machine,
+    pipelines: HashMap<PipelineId, Running>,
+    /// Those who asked about runspaces, by the id of the call.
+    pub(crate) questions: HashMap<i64, oneshot::Sender<Availability>>,
+    /// Gone when the pool has ended.
+    pub(crate) user_events: Option<broadcast::Sender<Box<UserEvent>>>,
+    /// Becomes true when the session key is there.
+    pub(crate) key: watch::Sender<bool>,
+    /// The way to the host, if there is one; gone when the pool has ended.
+    host_calls: Option<mpsc::Sender<Call>>,
+}
+
+/// A pipeline that has not ended.
+struct Running {
+    outlet: Arc<Outlet<Entry>>,
+    input: Option<Arc<Gauge>>,
 }
 
 impl std::fmt::Debug for Driver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Driver").field("shell", self.shell.id()).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("carrier", &format_args!("{}", self.carrier))
+            .finish_non_exhaustive()
     }
 }
 
 impl Driver {
     /// Takes over an opened machine and starts its tasks.
-    pub(crate) fn start_tasks(machine: Machine, shell: Shell, options: PoolOptions) -> Arc<Self> {
-        let state = State { machine, pipelines: HashMap::new(), commands: HashMap::new() };
-        let budgets = (shell.command_budget(), shell.send_budget());
+    pub(crate) fn start_tasks(
+        machine: Machine,
+        carrier: Carrier,
+        options: PoolOptions,
+    ) -> Arc<Self> {
+        let (host_calls, calls) = host::calls();
+        let state = State {
+            machine,
+            pipelines: HashMap::new(),
+            questions: HashMap::new(),
+            user_events: Some(broadcast::Sender::new(WAITING_USER_EVENTS)),
+            key: watch::Sender::new(false),
+            host_calls: options.host.is_some().then_some(host_calls),
+        };
+        let host = options.host.clone();
         let driver = Arc::new(Self {
             state: Mutex::new(state),
             bell: Notify::new(),
-            shell,
-            budgets,
+            news: Notify::new(),
+            carrier,
             options,
             key_pair: OnceCell::new(),
             closed: watch::Sender::new(false),
         });
         tokio::spawn(Arc::clone(&driver).send_what_is_due());
         tokio::spawn(Arc::clone(&driver).hear_the_pool());
+        if let Some(host) = host {
+            tokio::spawn(Arc::clone(&driver).answer_host_calls(host, calls));
+        }
         driver
     }
 
@@ -72,8 +105,8 @@ impl Driver {
         &self.options
     }
 
-    pub(crate) fn shell(&self) -> &Shell {
-        &self.shell
+    pub(crate) fn carrier(&self) -> &Carrier {
+        &self.carrier
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -91,16 +124,68 @@ impl Driver {
         self.key_pair.get_or_init(|| make).await;
     }
 
-    /// Starts a pipeline.
+    /// Starts a pipeline; the machine holds back one with a secret until the session key has come.
     pub(crate) fn start(self: &Arc<Self>, powershell: PowerShell) -> Result<Invocation, Error> {
         let label = label(&powershell);
+        let takes_input = !powershell.no_input;
+        let (invocation, input) =
+            self.begin(label, takes_input, |machine| machine.create_pipeline(powershell))?;
+        // Nobody gives input to this one, and without an end of its input it would never end.
+        drop(input);
+        Ok(invocation)
+    }
+
+    /// Starts a pipeline that takes input.
+    pub(crate) fn start_with_input(
+        self: &Arc<Self>,
+        powershell: PowerShell,
+    ) -> Result<(Invocation, Input), Error> {
+        let label = label(&powershell);
+        let (invocation, input) =
+            self.begin(label, true, |machine| machine.create_pipeline(powershell.with_input()))?;
+        let id = invocation.id();
+        let input = input.ok_or(StateError::NoInput { pipeline: id })?;
+        Ok((invocation, input))
+    }
+
+    /// Starts the listing of commands.
+    pub(crate) fn start_command_metadata(
+        self: &Arc<Self>,
+        request: &GetCommandMetadata,
+    ) -> Result<Invocation, Error> {
+        let label = "the listing of commands".to_owned();
+        let (invocation, _) =
+            self.begin(label, false, |machine| machine.get_command_metadata(request))?;
+        Ok(invocation)
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        label: String,
+        takes_input: bool,
+        create: impl FnOnce(&mut Machine) -> Result<PipelineId, StateError>,
+    ) -> Result<(Invocation, Option<Input>), Error> {
         let outlet = Arc::new(Outlet::new(self.options.buffered_records));
+        let gauge = takes_input.then(|| Arc::new(Gauge::default()));
         let id = self.change(|state| {
-            let id = state.machine.create_pipeline(powershell)?;
-            state.pipelines.insert(id, Arc::clone(&outlet));
-            Ok::<_, Error>(id)
+            let id = create(&mut state.machine)?;
+            let running = Running { outlet: Arc::clone(&outlet), input: gauge.clone() };
+            state.pipelines.insert(id, running);
+            Ok::<_, StateError>(id)
         })?;
-        Ok(Invocation::new(Arc::clone(self), id, label, outlet))
+        let input = gauge.map(|gauge| Input::new(Arc::clone(self), id, gauge));
+        Ok((Invocation::new(Arc::clone(self), id, label, outlet), input))
+    }
+
+    /// Gives an item of input to a pipeline.
+    pub(crate) fn give(&self, pipeline: PipelineId, item: &Value) -> Result<(), StateError> {
+        self.change(|state| state.machine.send_input(pipeline, item))
+    }
+
+    /// Ends the input of a pipeline, if that runs.
+    pub(crate) fn end_input(&self, pipeline: PipelineId) {
+        // The only refusals are that it has ended, or that its input has.
+        let _ = self.change(|state| state.machine.end_input(pipeline));
     }
 
     /// Stops a pipeline; one that does not stop in time is given up.
@@ -128,18 +213,30 @@ impl Driver {
         let _ = tokio::time::timeout(self.options.control_timeout, wait).await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the machine, hands on what happened, and rings the bell.
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state);
         state.hand_on_events();
         drop(state);
         self.bell.notify_one();
+        self.news.notify_waiters();
         result
+    }
+
+    /// Waits until the state is so.
+    pub(crate) async fn until(&self, is_so: impl Fn(&State) -> bool) {
+        loop {
+            let news = self.news.notified();
+            if is_so(&self.lock()) {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Performs what the machine wants sent until the shell is deleted.
@@ -172,127 +269,88 @@ impl Driver {
             Transmit::Send { target, stream, payload, .. } => {
                 self.send(target, stream, payload).await
             }
-            Transmit::Signal { pipeline, signal, .. } => self.signal(pipeline, signal).await,
+            Transmit::Signal { pipeline, signal, .. } => {
+                self.carrier.signal(pipeline, signal).await
+            }
             // The shell exists, and its deletion ends the loop that calls this.
             _ => tracing::debug!("nothing to do"),
         }
     }
 
-    async fn create_command(self: &Arc<Self>, pipeline: PipelineId, mut payload: Payload) {
-        let (command_budget, send_budget) = self.budgets;
-        let id = CommandId::from(pipeline.uuid());
-        let first = payload.split_to(command_budget);
-        let command = match self.shell.command(Some(id), &first).await {
-            Ok(command) => command,
-            Err(error) => return self.lose(pipeline, error, false),
-        };
-        self.lock().commands.insert(pipeline, command.clone());
-        for piece in payload.split(send_budget) {
-            if let Err(error) =
-                self.shell.send(Some(&command), InputStream::Stdin.name(), &piece).await
-            {
-                return self.lose(pipeline, error, true);
-            }
+    async fn create_command(self: &Arc<Self>, pipeline: PipelineId, payload: Payload) {
+        if let Err(failure) = self.carrier.create_command(pipeline, payload).await {
+            return self.lose(pipeline, failure.error, failure.started);
         }
-        let outlet = self.lock().pipelines.get(&pipeline).cloned();
+        let outlet =
+            self.lock().pipelines.get(&pipeline).map(|running| Arc::clone(&running.outlet));
         if let Some(outlet) = outlet {
-            tokio::spawn(Arc::clone(self).hear_a_pipeline(pipeline, command, outlet));
+            tokio::spawn(Arc::clone(self).hear_a_pipeline(pipeline, outlet));
         }
     }
 
     async fn send(&self, target: Option<PipelineId>, stream: InputStream, payload: Payload) {
-        let command = match target {
-            None => None,
-            Some(pipeline) => match self.lock().commands.get(&pipeline).cloned() {
-                Some(command) => Some(command),
-                None => return,
-            },
-        };
-        for piece in payload.split(self.budgets.1) {
-            match (self.shell.send(command.as_ref(), stream.name(), &piece).await, target) {
-                (Ok(()), _) => {}
-                (Err(error), Some(pipeline)) => return self.lose(pipeline, error, true),
-                (Err(error), None) => return self.break_pool(&error),
-            }
+        let stream_target = target.map_or(StreamTarget::Pool, StreamTarget::Pipeline);
+        match (self.carrier.send(stream_target, stream, payload).await, target) {
+            (Ok(()), Some(pipeline)) if stream == InputStream::Stdin => self.input_sent(pipeline),
+            (Ok(()), _) => {}
+            (Err(error), Some(pipeline)) => self.lose(pipeline, error, true),
+            (Err(error), None) => self.break_pool(&error),
         }
     }
 
-    async fn signal(&self, pipeline: PipelineId, signal: PipelineSignal) {
-        let (command, code) = match signal {
-            PipelineSignal::Stop => {
-                (self.lock().commands.get(&pipeline).cloned(), SignalCode::PowerShellStop)
-            }
-            PipelineSignal::Terminate => {
-                (self.lock().commands.remove(&pipeline), SignalCode::Terminate)
-            }
-        };
-        // A command that was never created needs no signal.
-        let Some(command) = command else { return };
-        let sent =
-            tokio::time::timeout(self.options.control_timeout, self.shell.signal(&command, code));
-        match sent.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%command, %error, "a signal failed"),
-            Err(_) => tracing::debug!(%command, "a signal got no answer"),
+    fn input_sent(&self, pipeline: PipelineId) {
+        let state = self.lock();
+        let running = state.pipelines.get(&pipeline);
+        if let Some(gauge) = running.and_then(|running| running.input.as_ref()) {
+            gauge.sent();
         }
     }
 
     async fn delete_shell(&self) {
-        match tokio::time::timeout(self.options.control_timeout, self.shell.delete()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(shell = %self.shell.id(), %error, "the shell could not be deleted")
-            }
-            Err(_) => tracing::warn!(shell = %self.shell.id(), "deleting the shell got no answer"),
-        }
+        self.carrier.delete().await;
         self.change(|state| state.machine.handle_shell_deleted());
         self.closed.send_replace(true);
     }
 
     /// Keeps a Receive pending on the pool: it brings keys, states and host calls, and keeps the shell from idling out.
     async fn hear_the_pool(self: Arc<Self>) {
-        let lost = AtomicU32::new(0);
+        let mut lost = 0;
         while self.is_open() {
-            match self.until_closed(self.shell.receive(None)).await {
-                None => return,
-                Some(Ok(Received::Output(output))) => {
-                    lost.store(0, Ordering::Relaxed);
-                    self.take_in(StreamTarget::Pool, None, &output);
+            match self.until_closed(self.carrier.receive(StreamTarget::Pool)).await {
+                None | Some(Ok(Heard::Gone)) => return,
+                Some(Ok(Heard::Output { pieces, .. })) => {
+                    lost = 0;
+                    self.take_in(StreamTarget::Pool, &pieces);
                 }
-                Some(Ok(_)) => lost.store(0, Ordering::Relaxed),
+                Some(Ok(Heard::Idle)) => lost = 0,
                 // What a lost answer may have carried shows as a gap in the stream, or is missed by nobody.
-                Some(Err(ShellError::Lost { .. }))
-                    if lost.fetch_add(1, Ordering::Relaxed) < POOL_RECEIVES => {}
+                Some(Err(error)) if error.is_lost_answer() && lost < POOL_RECEIVES => lost += 1,
                 Some(Err(error)) => return self.break_pool(&error),
             }
         }
     }
 
     /// Fetches the output of a command until it has ended.
-    async fn hear_a_pipeline(
-        self: Arc<Self>,
-        pipeline: PipelineId,
-        command: CommandId,
-        outlet: Arc<Outlet<Entry>>,
-    ) {
+    async fn hear_a_pipeline(self: Arc<Self>, pipeline: PipelineId, outlet: Arc<Outlet<Entry>>) {
+        let target = StreamTarget::Pipeline(pipeline);
         while self.is_running(pipeline) {
             outlet.wait_for_room().await;
-            match self.until_closed(self.shell.receive(Some(&command))).await {
-                None => return,
-                Some(Ok(Received::Output(output))) => {
-                    self.take_in(StreamTarget::Pipeline(pipeline), Some(&command), &output);
-                    if output.is_done() {
+            match self.until_closed(self.carrier.receive(target)).await {
+                None | Some(Ok(Heard::Gone)) => return,
+                Some(Ok(Heard::Output { pieces, done })) => {
+                    self.take_in(target, &pieces);
+                    if done {
                         self.change(|state| state.machine.handle_command_done(pipeline));
                     }
                 }
-                Some(Ok(_)) => {}
+                Some(Ok(Heard::Idle)) => {}
                 Some(Err(error)) => return self.lose(pipeline, error, true),
             }
         }
     }
 
     /// Waits for a Receive, but not beyond the end of the shell, after which no answer may ever come.
-    async fn until_closed<T>(&self, receive: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn until_closed<T>(&self, receive: impl Future<Output = T>) -> Option<T> {
         let mut closed = self.closed.subscribe();
         tokio::select! {
             received = receive => Some(received),
@@ -304,12 +362,10 @@ impl Driver {
         self.lock().machine.is_running(pipeline)
     }
 
-    fn take_in(&self, target: StreamTarget, command: Option<&CommandId>, output: &ReceiveResponse) {
+    fn take_in(&self, target: StreamTarget, pieces: &[Vec<u8>]) {
         self.change(|state| {
-            for part in &output.streams {
-                if part.command_id.as_ref().is_some_and(|theirs| Some(theirs) != command) {
-                    tracing::warn!(?target, theirs = ?part.command_id, "output of another command was left out");
-                } else if let Err(error) = state.machine.handle_fragments(target, &part.data) {
+            for piece in pieces {
+                if let Err(error) = state.machine.handle_fragments(target, piece) {
                     // The machine has ended the pipeline or the pool, and its events say so.
                     tracing::warn!(?target, %error, "a stream broke off");
                     return;
@@ -319,22 +375,22 @@ impl Driver {
     }
 
     /// Ends a pipeline that the transport failed.
-    fn lose(&self, pipeline: PipelineId, error: ShellError, started: bool) {
+    fn lose(&self, pipeline: PipelineId, error: CarrierError, started: bool) {
         self.change(|state| {
-            if let Some(outlet) =
+            if let Some(running) =
                 state.pipelines.get(&pipeline).filter(|_| state.machine.is_running(pipeline))
             {
-                outlet.put(Entry::Failed { error, started });
+                running.outlet.put(Entry::Failed { error, started });
             }
             state.machine.pipeline_lost(pipeline, "the transport failed");
         });
     }
 
-    fn break_pool(&self, error: &ShellError) {
+    fn break_pool(&self, error: &CarrierError) {
+        let error = error.as_error();
         // While the shell is being deleted every Receive ends in an error, as it should.
         if self.is_open() {
-            let shell = self.shell.id();
-            tracing::warn!(%shell, error = error as &dyn std::error::Error, "the session broke");
+            tracing::warn!(session = %self.carrier, error, "the session broke");
         }
         let reason = chain(error);
         self.change(|state| state.machine.broken(reason));
@@ -345,28 +401,78 @@ impl State {
     fn hand_on_events(&mut self) {
         while let Some(event) = self.machine.poll_event() {
             match event {
+                Event::Pipeline { id, event: PipelineEvent::HostCall(call), .. } => {
+                    self.pass_to_host(Some(id), call);
+                }
                 Event::Pipeline { id, event, .. } => self.hand_on(id, event),
-                Event::Broken { cause, .. } => self.end_all(&cause),
+                Event::HostCall(call) => self.pass_to_host(None, call),
+                Event::RunspaceAvailability(answer) => {
+                    if let Some(question) = self.questions.remove(&answer.call_id) {
+                        // Who asked may have gone.
+                        let _ = question.send(answer.response);
+                    }
+                }
+                Event::UserEvent(event) => {
+                    if let Some(sender) = &self.user_events {
+                        // Without a listener nobody misses it.
+                        let _ = sender.send(event);
+                    }
+                }
+                Event::SessionKeyReady => {
+                    self.key.send_replace(true);
+                }
+                Event::Broken { cause, .. } => self.end_all(Some(&cause)),
+                Event::Closed => self.end_all(None),
                 other => tracing::debug!(event = name(&other), "an event of the pool"),
             }
         }
     }
 
+    fn pass_to_host(&mut self, pipeline: Option<PipelineId>, call: HostCall) {
+        let unsent = match &self.host_calls {
+            Some(host_calls) => {
+                host_calls.try_send((pipeline, call)).map_err(|error| error.into_inner())
+            }
+            None => Err((pipeline, call)),
+        };
+        // The machine has refused already what was called without a host being claimed.
+        if let Err((pipeline, call)) = unsent
+            && self.machine.awaits_answer(pipeline, call.call_id)
+            && let Err(error) =
+                self.machine.respond(pipeline, call.call_id, HostAnswer::not_implemented(&call))
+        {
+            tracing::debug!(%error, "a host call could not be refused");
+        }
+    }
+
     fn hand_on(&mut self, id: PipelineId, event: PipelineEvent) {
         let is_last = matches!(event, PipelineEvent::Finished(_));
-        let Some(outlet) = self.pipelines.get(&id) else { return };
-        outlet.put(Entry::Event(event));
-        if is_last {
-            outlet.end();
-            self.pipelines.remove(&id);
+        let Some(running) = self.pipelines.get(&id) else { return };
+        running.outlet.put(Entry::Event(event));
+        if is_last && let Some(running) = self.pipelines.remove(&id) {
+            running.end();
         }
     }
 
     /// The machine has ended every pipeline before; this is for those it does not know.
-    fn end_all(&mut self, cause: &BreakCause) {
-        tracing::debug!(%cause, "the pool broke");
-        for (_, outlet) in self.pipelines.drain() {
-            outlet.end();
+    fn end_all(&mut self, cause: Option<&BreakCause>) {
+        if let Some(cause) = cause {
+            tracing::debug!(%cause, "the pool broke");
+        }
+        for (_, running) in self.pipelines.drain() {
+            running.end();
+        }
+        self.questions.clear();
+        self.user_events = None;
+        self.host_calls = None;
+    }
+}
+
+impl Running {
+    fn end(&self) {
+        self.outlet.end();
+        if let Some(gauge) = &self.input {
+            gauge.close();
         }
     }
 }
@@ -396,14 +502,13 @@ fn name(event: &Event) -> &'static str {
     match event {
         Event::Opened { .. } => "opened",
         Event::ApplicationPrivateData(_) => "private data",
-        Event::HostCall(_) => "host call",
-        Event::SessionKeyReady => "session key",
         Event::Undecodable { .. } => "unreadable message",
         Event::Unhandled { .. } => "message without a place",
-        Event::Closed => "closed",
         _ => "other",
     }
 }
 
+/// User events that wait for a slow listener; older ones are dropped.
+const WAITING_USER_EVENTS: usize = 256;
 /// Lost Receives of the pool in a row after which it counts as broken.
 const POOL_RECEIVES: u32 = 3;

@@ -1,8 +1,12 @@
 //! Why a pool or a pipeline failed.
 
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
-use psrp::{BreakCause, ErrorRecord, PipelineLoss, StateError};
+use psrp::outofproc::PacketError;
+use psrp::{BreakCause, CryptoError, ErrorRecord, PipelineLoss, StateError};
 
 /// Why a pool could not be opened, or a pipeline did not complete.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,18 @@ pub enum Error {
         /// Why.
         #[source]
         source: wsman::client::Error,
+    },
+    /// The pipes to the server failed, or the child process at their other end.
+    #[error("{}", pipes_failed(command.as_deref(), *started))]
+    #[non_exhaustive]
+    Pipes {
+        /// The commands of the pipeline; `None` for the session itself.
+        command: Option<String>,
+        /// Set when the pipeline was running: what it did is not known.
+        started: bool,
+        /// Why.
+        #[source]
+        source: PipeError,
     },
     /// The pipeline ended without a word from the server.
     #[error("{command} was lost")]
@@ -76,6 +92,9 @@ pub enum Error {
     /// The pool ended unasked.
     #[error("the session broke")]
     Broken(#[source] BreakCause),
+    /// A SecureString could not be decrypted.
+    #[error("a secure string could not be decrypted")]
+    Secret(#[source] CryptoError),
     /// The pool does not allow this now.
     #[error("the session cannot do this now")]
     State(#[from] StateError),
@@ -94,7 +113,10 @@ impl Error {
             Self::CutOff { .. } | Self::Stopped { .. } | Self::Stalled { .. } | Self::Broken(_) => {
                 true
             }
-            Self::Transport { .. } | Self::Failed { .. } | Self::State(_) => false,
+            Self::Pipes { started, .. } => *started,
+            Self::Transport { .. } | Self::Failed { .. } | Self::Secret(_) | Self::State(_) => {
+                false
+            }
         }
     }
 
@@ -108,7 +130,7 @@ impl Error {
         }
     }
 
-    /// What the transport said, if it failed.
+    /// What the shell's transport said, if it failed.
     #[must_use]
     pub fn transport(&self) -> Option<&wsman::client::Error> {
         match self {
@@ -117,6 +139,78 @@ impl Error {
             | Self::CutOff { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+/// Why a pair of pipes, or the child process at the other end, failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipeError {
+    /// The child could not be started.
+    #[error("{program} could not be started")]
+    #[non_exhaustive]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system says.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The pipe from the server could not be read.
+    #[error("the output of the server could not be read")]
+    Read(#[source] Arc<io::Error>),
+    /// The pipe to the server could not be written to.
+    #[error("the input of the server could not be written to")]
+    Write(#[source] Arc<io::Error>),
+    /// The server reads nothing.
+    #[error("the server read nothing for {}", seconds(.after))]
+    #[non_exhaustive]
+    Blocked {
+        /// How long it read nothing.
+        after: Duration,
+    },
+    /// The server did not say that it took a packet.
+    #[error("the server acknowledged nothing for {}", seconds(.after))]
+    #[non_exhaustive]
+    NoAcknowledgement {
+        /// How long nothing came.
+        after: Duration,
+    },
+    /// A line is longer than [`PipeOptions::max_line`](crate::PipeOptions::max_line).
+    #[error("a line is longer than {limit} bytes")]
+    #[non_exhaustive]
+    LineTooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// A line is no packet.
+    #[error("a line of the server makes no sense")]
+    Packet(#[source] PacketError),
+    /// The server ended.
+    #[error("the server ended{}", how_it_ended(*status, last_words.as_deref()))]
+    #[non_exhaustive]
+    Ended {
+        /// The exit status of a child.
+        status: Option<ExitStatus>,
+        /// The last line that a child wrote to its error stream, cut to 1000 bytes.
+        last_words: Option<String>,
+    },
+    /// We closed the pipes.
+    #[error("the session is closed")]
+    Closed,
+}
+
+fn how_it_ended(status: Option<ExitStatus>, words: Option<&str>) -> String {
+    let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
+    let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+    status + &words
+}
+
+fn pipes_failed(command: Option<&str>, started: bool) -> String {
+    match (command, started) {
+        (Some(command), true) => format!("the output of {command} was cut off"),
+        (Some(command), false) => format!("{command} could not be started"),
+        (None, _) => "the session could not be opened".to_owned(),
     }
 }
 

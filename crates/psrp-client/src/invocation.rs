@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_core::Stream;
 use psrp::{FinalState, PipelineEvent, PipelineId, PipelineLoss, PipelineOutcome};
 
+use crate::carrier::CarrierError;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::outlet::{Outlet, Taken};
@@ -15,7 +16,7 @@ pub(crate) enum Entry {
     /// What the machine says.
     Event(PipelineEvent),
     /// The transport failed; `started` when the command was running.
-    Failed { error: wsman::client::Error, started: bool },
+    Failed { error: CarrierError, started: bool },
 }
 
 /// A running pipeline: its records, until it ends. Dropping it stops the pipeline.
@@ -46,10 +47,21 @@ impl Invocation {
         Self { driver, id, command, outlet, ended: false }
     }
 
+    pub(crate) const fn id(&self) -> PipelineId {
+        self.id
+    }
+
     /// The names of the pipeline's commands, joined by ` | `.
     #[must_use]
     pub fn command(&self) -> &str {
         &self.command
+    }
+
+    /// Stops the pipeline. Its records go on until its end, which is [`Error::Stopped`] unless it had ended already.
+    ///
+    /// One that does not stop within [`PoolOptions::control_timeout`](crate::PoolOptions::control_timeout) is given up.
+    pub fn stop(&self) {
+        self.driver.stop(self.id);
     }
 
     /// Waits for the next record. `None` comes only after the server said that the pipeline has completed.
@@ -60,7 +72,7 @@ impl Invocation {
     /// # Errors
     ///
     /// Whatever ended the pipeline otherwise: [`Error::Failed`], [`Error::Stopped`], [`Error::NotStarted`],
-    /// [`Error::CutOff`], [`Error::Lost`], [`Error::Stalled`]. It is the last item.
+    /// [`Error::CutOff`], [`Error::Pipes`], [`Error::Lost`], [`Error::Stalled`]. It is the last item.
     pub async fn next(&mut self) -> Option<Result<Record, Error>> {
         while !self.ended {
             match self.outlet.take() {
@@ -105,12 +117,8 @@ impl Invocation {
     fn translate(&mut self, entry: Entry) -> Option<Result<Record, Error>> {
         let event = match entry {
             Entry::Event(event) => event,
-            Entry::Failed { error: source, started } => {
-                let command = self.command.clone();
-                return self.end(match started {
-                    true => Error::CutOff { command, source },
-                    false => Error::NotStarted { command, source },
-                });
+            Entry::Failed { error, started } => {
+                return self.end(error.of_command(self.command.clone(), started));
             }
         };
         Some(Ok(match event {

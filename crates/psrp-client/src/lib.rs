@@ -45,18 +45,30 @@
 //!
 //! Spec: [MS-PSRP] 3.1 Client Details, carried by [MS-WSMV] 3.1.4.5.2 Remote Shells.
 
+mod carrier;
+mod child;
 mod driver;
 mod error;
+mod host;
+mod input;
 mod invocation;
+mod lines;
 mod open;
 mod outlet;
+mod pipes;
 mod pool;
 mod record;
+mod requests;
+mod shell;
+mod traffic;
 
 pub use psrp;
 pub use wsman;
 
-pub use error::Error;
+pub use error::{Error, PipeError};
+pub use host::Host;
+pub use input::Input;
 pub use invocation::Invocation;
+pub use pipes::PipeOptions;
 pub use pool::{PoolOptions, RunspacePool};
 pub use record::Record;

@@ -7,14 +7,23 @@
 use std::sync::Arc;
 
 use psrp::clixml::Value;
-use psrp::{Event, InputStream, ProtocolVersion, RunspacePool as Machine, StreamTarget, Transmit};
+use psrp::host::{HostAnswer, HostCall};
+use psrp::{
+    Event, InputStream, Payload, ProtocolVersion, RunspacePool as Machine, StreamTarget, Transmit,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use wsman::client::{Exchange, Received, Shell, ShellOptions};
+use wsman::client::{Exchange, ShellOptions};
 
+use crate::carrier::{Carrier, CarrierError, Heard};
+use crate::child::Process;
 use crate::driver::Driver;
-use crate::error::Error;
+use crate::error::{Error, PipeError};
+use crate::host::AnyHost;
+use crate::pipes::Pipes;
 use crate::pool::PoolOptions;
+use crate::shell::{NotOpened, ShellCarrier};
 
 /// A pool that is open, and what it told.
 pub(crate) struct Opened {
@@ -23,14 +32,20 @@ pub(crate) struct Opened {
     pub(crate) private_data: Value,
 }
 
-pub(crate) async fn open(
-    exchange: Arc<dyn Exchange>,
-    shell: ShellOptions,
-    options: PoolOptions,
-) -> Result<Opened, Error> {
+/// How to reach a server.
+pub(crate) enum Way {
+    /// Through a shell, to be created.
+    Shell { exchange: Arc<dyn Exchange>, shell: Box<ShellOptions> },
+    /// Through the pipes of a child, to be started.
+    Child(Box<std::process::Command>),
+    /// Through pipes that are there.
+    Pipes { reader: Box<dyn AsyncRead + Send + Unpin>, writer: Box<dyn AsyncWrite + Send + Unpin> },
+}
+
+pub(crate) async fn open(way: Way, options: PoolOptions) -> Result<Opened, Error> {
     let (tell, told) = oneshot::channel();
     let task = tokio::spawn(async move {
-        if let Err(Ok(unwanted)) = tell.send(open_here(exchange, shell, options).await) {
+        if let Err(Ok(unwanted)) = tell.send(open_here(way, options).await) {
             unwanted.driver.close();
         }
     });
@@ -44,60 +59,89 @@ pub(crate) async fn open(
     }
 }
 
-async fn open_here(
-    exchange: Arc<dyn Exchange>,
-    shell: ShellOptions,
-    options: PoolOptions,
-) -> Result<Opened, Error> {
+async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> {
+    if let Some(host) = &options.host {
+        options.protocol.host = host.info();
+    }
     let mut machine =
         Machine::new(options.protocol.clone(), Box::new(rand::make_rng::<rand::rngs::StdRng>()));
     machine.open()?;
     let Some(Transmit::OpenShell { mut payload, .. }) = machine.poll_transmit() else {
         return Err(stalled("the pool has nothing to open", &options));
     };
-    let version = options.protocol.protocol_version.to_string();
-    let shell = shell.shell_id(machine.id().uuid()).protocol_version(&version);
-    let first = payload.split_to(shell.create_budget(&*exchange));
-    let created = timeout(options.open_timeout, Shell::create(exchange, shell, first)).await;
-    let (shell, _) = match created {
-        Ok(result) => result.map_err(|source| Error::Transport { step: "opened", source })?,
-        Err(_) => return Err(stalled("no answer to the creation of the shell came", &options)),
-    };
-    match timeout(options.open_timeout, negotiate(&mut machine, &shell, payload)).await {
+    let carrier = connect(way, &machine, &mut payload, &options).await?;
+    match timeout(
+        options.open_timeout,
+        negotiate(&mut machine, &carrier, payload, options.host.as_ref()),
+    )
+    .await
+    {
         Ok(Ok((version, private_data))) => {
-            let driver = Driver::start_tasks(machine, shell, options);
-            if version >= ProtocolVersion::V2_2 {
-                driver.shell().set_max_envelope_size(ENVELOPE_SINCE_2_2);
-            }
+            carrier.negotiated(version);
+            let driver = Driver::start_tasks(machine, carrier, options);
             Ok(Opened { driver, version, private_data })
         }
         Ok(Err(error)) => {
-            delete(&shell, &options).await;
+            carrier.delete().await;
             Err(error)
         }
         Err(_) => {
-            delete(&shell, &options).await;
+            carrier.delete().await;
             Err(stalled("the session did not open: no state of its runspace pool came", &options))
         }
     }
 }
 
+/// Makes the carrier, which may take the beginning of the payload with it.
+async fn connect(
+    way: Way,
+    machine: &Machine,
+    payload: &mut Payload,
+    options: &PoolOptions,
+) -> Result<Carrier, Error> {
+    let pipes = |error: PipeError| CarrierError::Pipes(error).opening();
+    let control_timeout = options.control_timeout;
+    Ok(match way {
+        Way::Shell { exchange, shell } => {
+            let version = options.protocol.protocol_version.to_string();
+            let shell = shell.protocol_version(&version);
+            let (id, timeouts) =
+                (machine.id().uuid().into(), (options.open_timeout, control_timeout));
+            match ShellCarrier::create(exchange, shell, id, payload, timeouts).await {
+                Ok(shell) => Carrier::Shell(shell),
+                Err(NotOpened::Refused(source)) => {
+                    return Err(CarrierError::Shell(source).opening());
+                }
+                Err(NotOpened::NoAnswer) => {
+                    return Err(stalled("no answer to the creation of the shell came", options));
+                }
+            }
+        }
+        Way::Child(command) => {
+            let (process, reader, writer) = Process::start(*command).map_err(pipes)?;
+            let limits = options.pipes.clone();
+            Carrier::Pipes(Pipes::new(reader, writer, Some(process), limits, control_timeout))
+        }
+        Way::Pipes { reader, writer } => {
+            let limits = options.pipes.clone();
+            Carrier::Pipes(Pipes::new(reader, writer, None, limits, control_timeout))
+        }
+    })
+}
+
 async fn negotiate(
     machine: &mut Machine,
-    shell: &Shell,
-    rest: psrp::Payload,
+    carrier: &Carrier,
+    rest: Payload,
+    host: Option<&AnyHost>,
 ) -> Result<(ProtocolVersion, Value), Error> {
-    let heard = |source| Error::Transport { step: "opened", source };
-    for piece in rest.split(shell.send_budget()) {
-        shell.send(None, InputStream::Stdin.name(), &piece).await.map_err(heard)?;
-    }
+    let pool = StreamTarget::Pool;
+    carrier.send(pool, InputStream::Stdin, rest).await.map_err(CarrierError::opening)?;
     let mut private_data = Value::Nil;
-    loop {
+    'talk: loop {
         while let Some(transmit) = machine.poll_transmit() {
             if let Transmit::Send { target: None, stream, payload, .. } = transmit {
-                for piece in payload.split(shell.send_budget()) {
-                    shell.send(None, stream.name(), &piece).await.map_err(heard)?;
-                }
+                carrier.send(pool, stream, payload).await.map_err(CarrierError::opening)?;
             }
         }
         while let Some(event) = machine.poll_event() {
@@ -105,12 +149,17 @@ async fn negotiate(
                 Event::Opened { version, .. } => return Ok((version, private_data)),
                 Event::ApplicationPrivateData(data) => private_data = data,
                 Event::Broken { cause, .. } => return Err(Error::Broken(cause)),
+                Event::HostCall(call) => {
+                    answer(machine, host, &call).await;
+                    continue 'talk;
+                }
                 _ => {}
             }
         }
-        if let Received::Output(output) = shell.receive(None).await.map_err(heard)? {
-            for part in &output.streams {
-                if let Err(error) = machine.handle_fragments(StreamTarget::Pool, &part.data) {
+        let heard = carrier.receive(pool).await.map_err(CarrierError::opening)?;
+        if let Heard::Output { pieces, .. } = heard {
+            for piece in &pieces {
+                if let Err(error) = machine.handle_fragments(pool, piece) {
                     // The machine is broken now, and its next event says so.
                     tracing::warn!(%error, "the stream of the pool broke off");
                     break;
@@ -120,19 +169,19 @@ async fn negotiate(
     }
 }
 
-async fn delete(shell: &Shell, options: &PoolOptions) {
-    match timeout(options.control_timeout, shell.delete()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::warn!(shell = %shell.id(), %error, "the shell could not be deleted")
-        }
-        Err(_) => tracing::warn!(shell = %shell.id(), "deleting the shell got no answer"),
+/// Answers a call that a start-up script makes before the pool is open.
+async fn answer(machine: &mut Machine, host: Option<&AnyHost>, call: &HostCall) {
+    let answer = match host {
+        Some(host) => host.call(call).await,
+        None => HostAnswer::not_implemented(call),
+    };
+    if machine.awaits_answer(None, call.call_id)
+        && let Err(error) = machine.respond(None, call.call_id, answer)
+    {
+        tracing::debug!(%error, "a host call could not be answered");
     }
 }
 
 fn stalled(waiting_for: &str, options: &PoolOptions) -> Error {
     Error::Stalled { waiting_for: waiting_for.to_owned(), after: options.open_timeout }
 }
-
-/// What servers since protocol 2.2 can send, in bytes; requests keep to the smaller size of before.
-const ENVELOPE_SINCE_2_2: u32 = 512_000;

@@ -3,14 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::Stream;
+use futures_util::StreamExt as _;
 use psrp::clixml::Value;
-use psrp::{PowerShell, ProtocolVersion};
+use psrp::pool_messages::{Availability, RunspaceRequest};
+use psrp::secrecy::SecretString;
+use psrp::{GetCommandMetadata, PowerShell, ProtocolVersion, UserEvent};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast::error::RecvError;
 use wsman::client::{Exchange, ShellOptions};
 
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::host::{AnyHost, Host};
+use crate::input::Input;
 use crate::invocation::Invocation;
-use crate::open::{self, Opened};
+use crate::open::{self, Opened, Way};
+use crate::pipes::PipeOptions;
 
 /// How a pool behaves.
 ///
@@ -29,12 +38,15 @@ pub struct PoolOptions {
     pub open_timeout: Duration,
     /// How long a pipeline may be silent while its reader waits, before it is given up. Default 1800 seconds.
     pub stall_timeout: Duration,
-    /// How long stopping a pipeline, or deleting the shell, may take. Default 60 seconds.
+    /// How long stopping a pipeline, deleting the shell, or a question about the pool may take. Default 60 seconds.
     pub control_timeout: Duration,
     /// No more output is fetched while so many records wait for their reader. Default 64.
     pub buffered_records: usize,
     /// The options of the protocol's machine.
     pub protocol: psrp::PoolOptions,
+    /// How much is taken from the pipes of a child process; without effect over WS-Management.
+    pub pipes: PipeOptions,
+    pub(crate) host: Option<AnyHost>,
 }
 
 impl Default for PoolOptions {
@@ -45,6 +57,8 @@ impl Default for PoolOptions {
             control_timeout: Duration::from_secs(60),
             buffered_records: 64,
             protocol: psrp::PoolOptions::default(),
+            pipes: PipeOptions::default(),
+            host: None,
         }
     }
 }
@@ -71,10 +85,32 @@ impl PoolOptions {
         self
     }
 
+    /// Sets how many records may wait for their reader.
+    #[must_use]
+    pub const fn buffered_records(mut self, count: usize) -> Self {
+        self.buffered_records = count;
+        self
+    }
+
     /// Sets the options of the protocol's machine.
     #[must_use]
     pub fn protocol(mut self, options: psrp::PoolOptions) -> Self {
         self.protocol = options;
+        self
+    }
+
+    /// Claims a host, which answers what the server asks while commands run. By default there is none, and the server
+    /// fails what would ask.
+    #[must_use]
+    pub fn host(mut self, host: impl Host + 'static) -> Self {
+        self.host = Some(AnyHost::new(host));
+        self
+    }
+
+    /// Sets how much is taken from the pipes of a child process.
+    #[must_use]
+    pub fn pipes(mut self, options: PipeOptions) -> Self {
+        self.pipes = options;
         self
     }
 }
@@ -106,20 +142,195 @@ impl RunspacePool {
         shell: ShellOptions,
         options: PoolOptions,
     ) -> Result<Self, Error> {
-        let Opened { driver, version, private_data } = open::open(exchange, shell, options).await?;
-        Ok(Self { driver, version, private_data })
+        let way = Way::Shell { exchange, shell: Box::new(shell) };
+        Ok(Self::new(open::open(way, options).await?))
     }
 
-    /// Starts a pipeline. One with a secret waits for the session key before anything of it is sent.
+    /// Starts a child process that speaks PSRP over its standard input and output, such as `pwsh -s`, and opens a pool in
+    /// it.
+    ///
+    /// The command's streams are replaced by pipes. What the child writes to its error stream is logged. The child is ended
+    /// with the pool, and killed when it does not end by itself.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), psrp_client::Error> {
+    /// use psrp_client::psrp::{Command, PowerShell};
+    /// use psrp_client::{PoolOptions, RunspacePool};
+    ///
+    /// let mut command = std::process::Command::new("pwsh");
+    /// command.args(["-NoLogo", "-NoProfile", "-s"]);
+    /// let pool = RunspacePool::open_child(command, PoolOptions::default()).await?;
+    /// let script = Command::script("1..3 | ForEach-Object { $_ * $_ }");
+    /// let mut squares = pool.invoke(PowerShell::new().command(script)).await?;
+    /// while let Some(record) = squares.next().await {
+    ///     println!("{:?}", record?);
+    /// }
+    /// pool.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pipes`] when the child cannot be started or ends, [`Error::Broken`] when it refuses the pool,
+    /// [`Error::Stalled`] when the pool does not open in time.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn open_child(
+        command: std::process::Command,
+        options: PoolOptions,
+    ) -> Result<Self, Error> {
+        Ok(Self::new(open::open(Way::Child(Box::new(command)), options).await?))
+    }
+
+    /// Opens a pool at the other end of a pair of byte streams that carry the out-of-process framing, such as those of an
+    /// ssh channel with the subsystem `powershell`. The streams are dropped when the pool is closed.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_child`](Self::open_child).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn open_pipes(
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+        options: PoolOptions,
+    ) -> Result<Self, Error> {
+        let way = Way::Pipes { reader: Box::new(reader), writer: Box::new(writer) };
+        Ok(Self::new(open::open(way, options).await?))
+    }
+
+    fn new(opened: Opened) -> Self {
+        let Opened { driver, version, private_data } = opened;
+        Self { driver, version, private_data }
+    }
+
+    /// Starts a pipeline. One with a secret waits for the session key before anything of it is sent; one that takes input
+    /// finds it empty.
     ///
     /// # Errors
     ///
     /// [`Error::State`] when the pool is no longer open or the pipeline has no command.
     pub async fn invoke(&self, powershell: PowerShell) -> Result<Invocation, Error> {
+        self.prepare(&powershell).await;
+        self.driver.start(powershell)
+    }
+
+    /// Starts a pipeline and feeds it from a stream, in the background and no faster than the transport takes it. The input
+    /// ends with the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_with_input(
+        &self,
+        powershell: PowerShell,
+        items: impl Stream<Item = Value> + Send + 'static,
+    ) -> Result<Invocation, Error> {
+        let (invocation, input) = self.invoke_taking_input(powershell).await?;
+        tokio::spawn(feed(input, items));
+        Ok(invocation)
+    }
+
+    /// Starts a pipeline and returns its input, to be given item by item.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_taking_input(
+        &self,
+        powershell: PowerShell,
+    ) -> Result<(Invocation, Input), Error> {
+        self.prepare(&powershell).await;
+        self.driver.start_with_input(powershell)
+    }
+
+    /// Lists commands of the session: first an object with their `Count`, then one object for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] when the pool is no longer open.
+    pub async fn command_metadata(
+        &self,
+        request: &GetCommandMetadata,
+    ) -> Result<Invocation, Error> {
+        self.driver.start_command_metadata(request)
+    }
+
+    async fn prepare(&self, powershell: &PowerShell) {
         if powershell.has_secrets() {
             self.driver.prepare_key_pair().await;
         }
-        self.driver.start(powershell)
+    }
+
+    /// Sets how many pipelines may run at once; false when the server will not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] when the pool is no longer open, [`Error::Stalled`] when no answer comes in time, [`Error::Broken`]
+    /// when the pool ends instead.
+    pub async fn set_max_runspaces(&self, count: i32) -> Result<bool, Error> {
+        self.driver.ask(RunspaceRequest::SetMax(count)).await.map(is_done)
+    }
+
+    /// Sets how many runspaces the server keeps at least; false when it will not.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_max_runspaces`](Self::set_max_runspaces).
+    pub async fn set_min_runspaces(&self, count: i32) -> Result<bool, Error> {
+        self.driver.ask(RunspaceRequest::SetMin(count)).await.map(is_done)
+    }
+
+    /// Asks how many more pipelines could run at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_max_runspaces`](Self::set_max_runspaces).
+    pub async fn available_runspaces(&self) -> Result<i64, Error> {
+        Ok(match self.driver.ask(RunspaceRequest::GetAvailable).await? {
+            Availability::Count(count) => count,
+            _ => 0,
+        })
+    }
+
+    /// Makes the runspace forget variables and the like; false when the server will not, as with more than one runspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_max_runspaces`](Self::set_max_runspaces); [`Error::State`] below protocol 2.3, too.
+    pub async fn reset(&self) -> Result<bool, Error> {
+        self.driver.ask(RunspaceRequest::ResetState).await.map(is_done)
+    }
+
+    /// Decrypts a SecureString that the server sent. When no session key was agreed upon yet, it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Secret`] when the bytes are no SecureString of this session, or no key comes in time.
+    pub async fn decrypt(&self, bytes: &[u8]) -> Result<SecretString, Error> {
+        self.driver.decrypt(bytes).await
+    }
+
+    /// The events that the server's engine forwards from now on, until the pool ends. A listener that falls far behind
+    /// misses some.
+    pub fn user_events(&self) -> impl Stream<Item = UserEvent> + Send + use<> {
+        futures_util::stream::unfold(self.driver.user_events(), async |receiver| {
+            let mut receiver = receiver?;
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some((*event, Some(receiver))),
+                    Err(RecvError::Lagged(count)) => {
+                        tracing::warn!(count, "user events were missed")
+                    }
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        })
     }
 
     /// The version of the protocol in force.
@@ -140,7 +351,7 @@ impl RunspacePool {
         self.driver.is_open()
     }
 
-    /// Stops what runs, deletes the shell, and waits until that is done or [`PoolOptions::control_timeout`] has passed.
+    /// Stops what runs, deletes the shell or ends the child, and waits until that is done or [`PoolOptions::control_timeout`] has passed.
     pub async fn close(self) {
         self.driver.close();
         self.driver.wait_closed().await;
@@ -148,8 +359,27 @@ impl RunspacePool {
 }
 
 impl Drop for RunspacePool {
-    /// Deletes the shell in the background.
+    /// Deletes the shell, or ends the child, in the background.
     fn drop(&mut self) {
         self.driver.close();
     }
+}
+
+/// Feeds a pipeline until its input, or the pipeline itself, has ended.
+async fn feed(mut input: Input, items: impl Stream<Item = Value> + Send) {
+    let mut items = std::pin::pin!(items);
+    loop {
+        let item = tokio::select! {
+            item = items.next() => item,
+            () = input.pipeline_ended() => return,
+        };
+        let Some(item) = item else { return };
+        if input.send(item).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn is_done(answer: Availability) -> bool {
+    matches!(answer, Availability::Done(true))
 }

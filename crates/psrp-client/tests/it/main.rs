@@ -1,8 +1,19 @@
-//! The pool against a server in memory: no socket, no sleeping, a clock that the test holds.
+//! The pool against servers in memory, with no socket, no sleeping, and a clock that the test holds; and against Microsoft's
+//! engine as a child process, where that is at hand.
 //!
-//! The server is made of our own halves, so these tests say nothing about the bytes; they say what happens to shells,
-//! commands and waits.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests panic")]
+//! The servers in memory are made of our own halves, so these tests say nothing about the bytes; they say what happens to
+//! shells, commands, children and waits. The bytes are what the engine is for.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail by panicking, as the tests do"
+)]
 
+mod conformance;
+mod engine;
+mod exchange;
+mod pipe_server;
+mod pipes;
 mod pool;
 mod server;

@@ -182,3 +182,42 @@ async fn a_cancelled_opening_leaves_no_shell() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!((server.count("Create"), server.count("Delete")), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_whose_creation_got_no_answer_is_deleted() {
+    for habits in [
+        Habits { lose_create: true, ..Habits::default() },
+        Habits { create_delay: Duration::from_secs(500), ..Habits::default() },
+    ] {
+        let server = Server::new(habits);
+        let line = Arc::new(Line(Arc::clone(&server)));
+        let error = RunspacePool::open(line, shell(), PoolOptions::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Transport { .. } | Error::Stalled { .. }), "{error:?}");
+        assert_eq!((server.count("Create"), server.count("Delete")), (1, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_is_streamed() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    let items = futures_util::stream::iter((0..100).map(Value::from));
+    let invocation = pool.invoke_with_input(command("Repeat"), items).await.unwrap();
+    assert_eq!(numbers(invocation).await.unwrap(), (0..100).collect::<Vec<_>>());
+    // Without any, the pipeline still ends.
+    let invocation = pool.invoke(command("Repeat").with_input()).await.unwrap();
+    assert_eq!(numbers(invocation).await.unwrap(), []);
+    pool.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_about_runspaces_are_answered() {
+    let server = Server::new(Habits::default());
+    let pool = open(&server).await;
+    assert_eq!(pool.available_runspaces().await.unwrap(), 1);
+    assert!(pool.set_max_runspaces(4).await.unwrap());
+    assert_eq!(pool.available_runspaces().await.unwrap(), 4);
+    assert!(!pool.set_min_runspaces(9).await.unwrap());
+    assert!(!pool.reset().await.unwrap());
+    pool.close().await;
+}

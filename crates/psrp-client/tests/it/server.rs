@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use psrp_client::psrp::clixml::Value;
+use psrp_client::psrp::host::{HostMethod, HostResult};
 use psrp_client::psrp::server::{ServerEvent, ServerOptions, ServerPool};
 use psrp_client::psrp::{ArgumentValue, ErrorRecord, PipelineId, PowerShell, StreamTarget};
 use psrp_client::wsman::client::{BoxFuture, Error, Exchange, SoapRequest, SoapResponse};
@@ -33,6 +34,8 @@ pub(crate) struct Habits {
     pub(crate) lose_receive: Option<usize>,
     /// The Create is answered only after this time.
     pub(crate) create_delay: Duration,
+    /// The answer to the Create is lost.
+    pub(crate) lose_create: bool,
 }
 
 #[derive(Default)]
@@ -125,7 +128,11 @@ impl Server {
             Operation::Send(send) => {
                 let target = pipeline(send.command_id.as_ref())
                     .map_or(StreamTarget::Pool, StreamTarget::Pipeline);
-                state.pool.as_mut().unwrap().handle_fragments(target, &send.data).unwrap();
+                let pool = state.pool.as_mut().unwrap();
+                match send.stream.as_str() {
+                    "pr" => pool.handle_prompt_responses(target, &send.data).unwrap(),
+                    _ => pool.handle_fragments(target, &send.data).unwrap(),
+                }
                 Response::Send
             }
             Operation::Signal(signal) => {
@@ -171,11 +178,7 @@ impl State {
     fn run(&mut self) {
         let pool = self.pool.as_mut().unwrap();
         while let Some(event) = pool.poll_event() {
-            match event {
-                ServerEvent::PipelineCreated { id, powershell, .. } => play(pool, id, &powershell),
-                ServerEvent::StopRequested { id, .. } => pool.stopped(id).unwrap(),
-                _ => {}
-            }
+            perform(pool, event);
         }
         while let Some((target, bytes)) = pool.poll_transmit() {
             let key = match target {
@@ -184,6 +187,25 @@ impl State {
             };
             self.output.entry(key).or_default().extend(bytes);
         }
+    }
+}
+
+/// Does what an event asks for.
+pub(crate) fn perform(pool: &mut ServerPool, event: ServerEvent) {
+    match event {
+        ServerEvent::PipelineCreated { id, powershell, .. } => play(pool, id, &powershell),
+        ServerEvent::StopRequested { id, .. } => pool.stopped(id).unwrap(),
+        ServerEvent::Input { id, item, .. } => pool.output(id, &item).unwrap(),
+        ServerEvent::InputEnded { id, .. } => pool.complete(id).unwrap(),
+        ServerEvent::HostResponse { pipeline: Some(id), response, .. } => {
+            match response.result {
+                HostResult::Returned(value) => pool.output(id, &value).unwrap(),
+                HostResult::Threw(record) => pool.error(id, &record).unwrap(),
+                _ => panic!("another result"),
+            }
+            pool.complete(id).unwrap();
+        }
+        _ => {}
     }
 }
 
@@ -210,7 +232,10 @@ fn play(pool: &mut ServerPool, id: PipelineId, powershell: &PowerShell) {
             pool.output(id, &secret.expose_secret().into()).unwrap();
             pool.complete(id).unwrap();
         }
-        "Hang" => {}
+        "Ask" => {
+            pool.host_call(Some(id), HostMethod::ReadLine, Vec::new()).unwrap();
+        }
+        "Hang" | "Repeat" => {}
         other => {
             let message = format!("The term '{other}' is not recognized");
             pool.fail(id, ErrorRecord::new(message, "CommandNotFoundException")).unwrap();
@@ -245,6 +270,9 @@ impl Exchange for Line {
             let response = self.0.answer(parsed, request.operation_timeout.unwrap()).await;
             if request.verb == Verb::Create {
                 tokio::time::sleep(self.0.habits.create_delay).await;
+                if self.0.habits.lose_create {
+                    return Err(Error::Lost { sent: true, source: None });
+                }
             }
             let status = if matches!(response, Response::Fault(_)) { 500 } else { 200 };
             let id = MessageId::from("uuid:00000000-0000-0000-0000-000000000001");

@@ -1,0 +1,172 @@
+//! A shell of WS-Management as carrier.
+//!
+//! Spec: [MS-PSRP] 3.1.5.3 Rules for Processing WS-MAN Messages.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use psrp::{InputStream, Payload, PipelineId, PipelineSignal, ProtocolVersion, StreamTarget};
+use tokio::time::timeout;
+use wsman::client::{Error, Exchange, Received, Shell, ShellOptions};
+use wsman::{CommandId, ReceiveResponse, ShellId, SignalCode};
+
+use crate::carrier::{CarrierError, Heard, NotCreated};
+
+/// A shell and its commands.
+pub(crate) struct ShellCarrier {
+    shell: Shell,
+    /// The largest payload of a command and of a send, as computed for the smallest envelope.
+    budgets: (usize, usize),
+    /// The names under which the server knows the pipelines; kept until they are terminated.
+    commands: Mutex<HashMap<PipelineId, CommandId>>,
+    control_timeout: Duration,
+}
+
+/// Why a shell could not be created.
+pub(crate) enum NotOpened {
+    Refused(Error),
+    NoAnswer,
+}
+
+impl ShellCarrier {
+    /// Creates a shell. What the first message could not carry stays in the payload.
+    ///
+    /// When the answer is lost, a shell of this id may exist all the same, so it is deleted.
+    pub(crate) async fn create(
+        exchange: Arc<dyn Exchange>,
+        options: ShellOptions,
+        id: ShellId,
+        payload: &mut Payload,
+        (open_timeout, control_timeout): (Duration, Duration),
+    ) -> Result<Self, NotOpened> {
+        let options = options.shell_id(id.clone());
+        let first = payload.split_to(options.create_budget(&*exchange));
+        let creation = Shell::create(Arc::clone(&exchange), options.clone(), first);
+        let failure = match timeout(open_timeout, creation).await {
+            Ok(Ok((shell, _))) => return Ok(Self::new(shell, control_timeout)),
+            Ok(Err(error)) if !error.outcome_unknown() => return Err(NotOpened::Refused(error)),
+            Ok(Err(error)) => NotOpened::Refused(error),
+            Err(_) => NotOpened::NoAnswer,
+        };
+        Self::new(Shell::attach(exchange, options, id), control_timeout).delete().await;
+        Err(failure)
+    }
+
+    fn new(shell: Shell, control_timeout: Duration) -> Self {
+        let budgets = (shell.command_budget(), shell.send_budget());
+        Self { shell, budgets, commands: Mutex::default(), control_timeout }
+    }
+
+    pub(crate) fn id(&self) -> &ShellId {
+        self.shell.id()
+    }
+
+    pub(crate) fn negotiated(&self, version: ProtocolVersion) {
+        if version >= ProtocolVersion::V2_2 {
+            self.shell.set_max_envelope_size(ENVELOPE_SINCE_2_2);
+        }
+    }
+
+    fn commands(&self) -> MutexGuard<'_, HashMap<PipelineId, CommandId>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn command(&self, pipeline: PipelineId) -> Option<CommandId> {
+        self.commands().get(&pipeline).cloned()
+    }
+
+    pub(crate) async fn create_command(
+        &self,
+        pipeline: PipelineId,
+        mut payload: Payload,
+    ) -> Result<(), NotCreated> {
+        let failed =
+            |started| move |error| NotCreated { error: CarrierError::Shell(error), started };
+        let id = CommandId::from(pipeline.uuid());
+        let first = payload.split_to(self.budgets.0);
+        let command = self.shell.command(Some(id), &first).await.map_err(failed(false))?;
+        self.commands().insert(pipeline, command.clone());
+        for piece in payload.split(self.budgets.1) {
+            self.shell
+                .send(Some(&command), InputStream::Stdin.name(), &piece)
+                .await
+                .map_err(failed(true))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn send(
+        &self,
+        target: StreamTarget,
+        stream: InputStream,
+        payload: Payload,
+    ) -> Result<(), Error> {
+        let command = match target {
+            StreamTarget::Pool => None,
+            StreamTarget::Pipeline(pipeline) => match self.command(pipeline) {
+                Some(command) => Some(command),
+                None => return Ok(()),
+            },
+        };
+        for piece in payload.split(self.budgets.1) {
+            self.shell.send(command.as_ref(), stream.name(), &piece).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn signal(&self, pipeline: PipelineId, signal: PipelineSignal) {
+        let (command, code) = match signal {
+            PipelineSignal::Stop => (self.command(pipeline), SignalCode::PowerShellStop),
+            PipelineSignal::Terminate => (self.commands().remove(&pipeline), SignalCode::Terminate),
+        };
+        // A command that was never created needs no signal.
+        let Some(command) = command else { return };
+        match timeout(self.control_timeout, self.shell.signal(&command, code)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%command, %error, "a signal failed"),
+            Err(_) => tracing::debug!(%command, "a signal got no answer"),
+        }
+    }
+
+    pub(crate) async fn delete(&self) {
+        match timeout(self.control_timeout, self.shell.delete()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(shell = %self.id(), %error, "the shell could not be deleted")
+            }
+            Err(_) => tracing::warn!(shell = %self.id(), "deleting the shell got no answer"),
+        }
+    }
+
+    pub(crate) async fn receive(&self, target: StreamTarget) -> Result<Heard, Error> {
+        let command = match target {
+            StreamTarget::Pool => None,
+            StreamTarget::Pipeline(pipeline) => match self.command(pipeline) {
+                Some(command) => Some(command),
+                None => return Ok(Heard::Gone),
+            },
+        };
+        match self.shell.receive(command.as_ref()).await? {
+            Received::Output(output) => Ok(heard(command.as_ref(), output)),
+            _ => Ok(Heard::Idle),
+        }
+    }
+}
+
+/// The parts of an answer that belong to this command.
+fn heard(command: Option<&CommandId>, output: ReceiveResponse) -> Heard {
+    let done = output.is_done();
+    let ours = output.streams.into_iter().filter(|part| {
+        let theirs = part.command_id.as_ref();
+        let ours = theirs.is_none_or(|theirs| Some(theirs) == command);
+        if !ours {
+            tracing::warn!(?command, ?theirs, "output of another command was left out");
+        }
+        ours
+    });
+    Heard::Output { pieces: ours.map(|part| part.data).collect(), done }
+}
+
+/// What servers since protocol 2.2 can send, in bytes; requests keep to the smaller size of before.
+const ENVELOPE_SINCE_2_2: u32 = 512_000;
