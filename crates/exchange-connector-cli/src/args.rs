@@ -139,6 +139,9 @@ pub(crate) struct Simulate {
     /// Address and port to listen on; port 0 takes a free one. Anybody who reaches it can use it: keep to the loopback.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// Serves one session on standard input and output instead, in PowerShell's out-of-process framing.
+    #[arg(long, conflicts_with_all = ["listen", "fault"])]
+    pub(crate) stdio: bool,
     /// Number of mailboxes.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) mailboxes: usize,
@@ -266,6 +269,17 @@ mod tests {
             panic!("not invoke")
         };
         assert_eq!(invoke.parameters, ["-Identity", "a", "-Archive"]);
+    }
+
+    #[test]
+    fn standard_input_and_an_address_exclude_each_other() {
+        let Command::Simulate(simulate) = parse("x simulate --stdio --mailboxes 20").command else {
+            panic!("not simulate")
+        };
+        assert!(simulate.stdio && simulate.mailboxes == 20);
+        let parsed = |words: &str| Cli::try_parse_from(words.split(' '));
+        assert!(parsed("x simulate --stdio --listen 127.0.0.1:0").is_err());
+        assert!(parsed("x simulate --stdio --fault throttle@Create:1").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bind;
 mod change;
+mod commands;
 mod create;
 mod error;
 mod parameters;
@@ -11,6 +12,8 @@ mod pipeline;
 mod read;
 mod remove;
 mod resolve;
+mod select;
+mod task;
 
 use std::collections::BTreeMap;
 
@@ -22,8 +25,10 @@ use crate::directory::{Directory, SplitMix, whole_seconds};
 use crate::options::SimOptions;
 use crate::views::Scope;
 
+pub(crate) use self::bind::is_switch;
+pub(crate) use self::commands::{Described, Description, all as all_commands};
 pub use self::error::{CmdletError, ErrorCategory, ErrorTarget};
-pub use self::pipeline::{Answer, Prompt, Record, Run};
+pub use self::pipeline::{Answer, Missing, Prompt, Record, Run};
 
 /// The value of an argument as it came over the wire.
 #[derive(Clone, Debug)]

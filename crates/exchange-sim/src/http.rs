@@ -1,7 +1,6 @@
 //! The endpoint `/PowerShell`: HTTP, signing in, sealing, WS-Management and the shells behind it.
 
 mod connection;
-mod convert;
 mod logon;
 mod ntlm;
 mod operations;

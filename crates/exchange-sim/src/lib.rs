@@ -11,7 +11,8 @@
 //! What it leaves to others: nothing here knows the connector. The real thing differs in more than this, but these were left
 //! out on purpose: Kerberos, TLS, groups and contacts, roles, replication between the domain controllers, mailbox contents.
 //!
-//! Begin with [`Simulator`] and [`SimOptions`]; [`Exchange`] with [`Run`] are the cmdlets alone, without a network.
+//! Begin with [`Simulator`] and [`SimOptions`]; [`serve_stdio`] serves one session on a pair of pipes instead, as PowerShell
+//! opens it to a child process; [`Exchange`] with [`Run`] are the cmdlets alone, without a network.
 //!
 //! ```
 //! use exchange_sim::{Infrastructure, SimOptions, Simulator, View};
@@ -31,7 +32,7 @@
 //! # }
 //! ```
 //!
-//! Specifications: [MS-WSMV] (Create, Command, Send, Receive, Signal, Delete), [MS-PSRP] through [`psrp::server`], [MS-NLMP]
+//! Specifications: [MS-WSMV] (Create, Command, Send, Receive, Signal, Delete), [MS-PSRP] through [`psrp::server`] and [`psrp::outofproc`], [MS-NLMP]
 //! (NTLMv2, sealing), [RFC 4178] SPNEGO, and Microsoft's reference of the Exchange cmdlets. There are no features.
 //!
 //! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/
@@ -46,16 +47,19 @@ mod http;
 mod object;
 mod opath;
 mod options;
+mod runspace;
 mod simulator;
+mod stdio;
 mod views;
 
 pub use cmdlets::{
-    Answer, Argument, Call, CmdletError, ErrorCategory, ErrorTarget, Exchange, Invocation, Prompt,
-    Record, Run, Session,
+    Answer, Argument, Call, CmdletError, ErrorCategory, ErrorTarget, Exchange, Invocation, Missing,
+    Prompt, Record, Run, Session,
 };
 pub use directory::{Directory, MailboxKind, Organization, Recipient, RecipientKind};
 pub use fault::{Fault, FaultKind, FaultSpecError};
 pub use object::{Field, Item, ListType, Rich, Row};
 pub use options::{Infrastructure, SimOptions, UnknownInfrastructure};
 pub use simulator::{Simulator, StartError};
+pub use stdio::serve_stdio;
 pub use views::View;

@@ -1,13 +1,14 @@
-//! `simulate`: the simulated Exchange on its own.
+//! `simulate`: the simulated Exchange on its own, listening or on standard input and output.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use exchange_connector::report;
-use exchange_sim::{Fault, SimOptions, Simulator};
+use exchange_sim::{Fault, SimOptions, Simulator, serve_stdio};
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 use crate::args::{Infrastructure, Simulate};
 use crate::interrupt::Interrupt;
-use crate::{DONE, USAGE, complain};
+use crate::{DONE, INTERRUPTED, USAGE, complain};
 
 pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
     let infrastructure = match options.infrastructure {
@@ -19,6 +20,9 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
         .mailboxes(options.mailboxes)
         .infrastructure(infrastructure)
         .seed(options.seed);
+    if options.stdio {
+        return serve(&start, interrupt).await;
+    }
     for spec in &options.fault {
         match spec.parse::<Fault>() {
             Ok(fault) => start = start.fault(fault),
@@ -42,3 +46,40 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
     simulator.close().await;
     DONE
 }
+
+/// Serves one session; nothing but its packets may reach standard output.
+async fn serve(options: &SimOptions, interrupt: &Interrupt) -> u8 {
+    tokio::select! {
+        result = serve_stdio(options, standard_input(), tokio::io::stdout()) => match result {
+            Ok(()) => DONE,
+            Err(error) => {
+                complain(&format!("the session ended: {}", report(&error)));
+                USAGE
+            }
+        },
+        () = interrupt.wait() => INTERRUPTED,
+    }
+}
+
+/// Returns standard input as a stream.
+///
+/// Its thread is one that nobody waits for: a process whose session is over must end although its input stays open.
+fn standard_input() -> DuplexStream {
+    let (stream, mut end) = tokio::io::duplex(CHUNK);
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let mut input = std::io::stdin().lock();
+        let mut chunk = vec![0; CHUNK];
+        while let Ok(read @ 1..) = input.read(&mut chunk) {
+            let bytes = chunk.get(..read).unwrap_or_default();
+            // The session is over when nobody takes them.
+            if runtime.block_on(end.write_all(bytes)).is_err() {
+                return;
+            }
+        }
+    });
+    stream
+}
+
+/// How many bytes of standard input are taken at a time.
+const CHUNK: usize = 64 << 10;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::parameters::{Cmdlet, Kind, Parameter};
+use super::parameters::{Cmdlet, Kind, Lookup, Parameter};
 use super::{Argument, Call, CmdletError, Invocation};
 use crate::directory::address;
 use crate::object::parse_size;
@@ -87,7 +87,7 @@ pub(super) fn bind(invocation: &Invocation) -> Result<Bound, CmdletError> {
             Some(name) => find(cmdlet, name)?,
             None => positional(cmdlet, &values, value)?,
         };
-        let value = convert(cmdlet, parameter, value)?;
+        let value = convert(cmdlet, &parameter, value)?;
         if values.insert(parameter.name, value).is_some() {
             let message = format!(
                 "Cannot bind parameter because parameter '{}' is specified more than once. To provide multiple values to parameters that can accept multiple values, use the array syntax.",
@@ -99,32 +99,44 @@ pub(super) fn bind(invocation: &Invocation) -> Result<Bound, CmdletError> {
     Ok(Bound { cmdlet: cmdlet.name, values })
 }
 
-/// Checks that nothing mandatory is missing.
-pub(super) fn require(bound: &Bound) -> Result<(), CmdletError> {
+/// Returns the mandatory parameters that are missing.
+pub(super) fn missing(bound: &Bound) -> Vec<&'static str> {
     let parameters =
         Cmdlet::named(bound.cmdlet).map(|cmdlet| cmdlet.parameters.as_slice()).unwrap_or_default();
     let mandatory = parameters.iter().filter(|parameter| parameter.mandatory);
-    let missing: Vec<&str> = mandatory
-        .clone()
-        .filter(|parameter| !bound.has(parameter.name))
-        .map(|parameter| parameter.name)
-        .collect();
+    mandatory.map(|parameter| parameter.name).filter(|name| !bound.has(name)).collect()
+}
+
+/// Checks that nothing mandatory is missing or null.
+pub(super) fn require(bound: &Bound) -> Result<(), CmdletError> {
+    let missing = missing(bound);
     if !missing.is_empty() {
         return Err(missing_parameters(bound.cmdlet, &missing));
     }
-    for parameter in mandatory {
-        if matches!(bound.get(parameter.name), Some(Argument::Nil)) {
+    let parameters =
+        Cmdlet::named(bound.cmdlet).map(|cmdlet| cmdlet.parameters.as_slice()).unwrap_or_default();
+    let null = parameters.iter().find(|parameter| {
+        parameter.mandatory && matches!(bound.get(parameter.name), Some(Argument::Nil))
+    });
+    match null {
+        Some(parameter) => {
             let message = format!(
                 "Cannot bind argument to parameter '{}' because it is null.",
                 parameter.name
             );
-            return Err(CmdletError::binding(
-                bound.cmdlet,
-                "ParameterArgumentValidationErrorNullNotAllowed",
-                message,
-            ));
+            let id = "ParameterArgumentValidationErrorNullNotAllowed";
+            Err(CmdletError::binding(bound.cmdlet, id, message))
         }
+        None => Ok(()),
     }
+}
+
+/// Binds what the caller's host supplied for a missing parameter.
+pub(super) fn supply(bound: &mut Bound, name: &str, value: &Argument) -> Result<(), CmdletError> {
+    let Some(cmdlet) = Cmdlet::named(bound.cmdlet) else { return Ok(()) };
+    let parameter = find(cmdlet, name)?;
+    let value = convert(cmdlet, &parameter, value)?;
+    bound.set(parameter.name, value);
     Ok(())
 }
 
@@ -136,28 +148,17 @@ pub(super) fn missing_parameters(cmdlet: &str, names: &[&str]) -> CmdletError {
     CmdletError::binding(cmdlet, "MissingMandatoryParameter", message)
 }
 
-fn find<'a>(cmdlet: &'a Cmdlet, name: &str) -> Result<&'a Parameter, CmdletError> {
+fn find(cmdlet: &Cmdlet, name: &str) -> Result<Parameter, CmdletError> {
     let bare = name.trim_start_matches('-').trim_end_matches(':');
-    if let Some(exact) =
-        cmdlet.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(bare))
-    {
-        return Ok(exact);
-    }
-    let begins = |parameter: &&Parameter| {
-        parameter.name.get(..bare.len()).is_some_and(|head| head.eq_ignore_ascii_case(bare))
-            && !bare.is_empty()
-    };
-    let matches: Vec<&Parameter> = cmdlet.parameters.iter().filter(begins).collect();
-    match matches.as_slice() {
-        [only] => Ok(only),
-        [] => {
+    match cmdlet.parameter(bare) {
+        Lookup::Found(parameter) => Ok(parameter),
+        Lookup::Unknown => {
             let message =
                 format!("A parameter cannot be found that matches parameter name '{bare}'.");
             Err(CmdletError::binding(cmdlet.name, "NamedParameterNotFound", message))
         }
-        several => {
-            let names: Vec<String> =
-                several.iter().map(|parameter| format!("-{}", parameter.name)).collect();
+        Lookup::Ambiguous(names) => {
+            let names: Vec<String> = names.iter().map(|name| format!("-{name}")).collect();
             let message = format!(
                 "Parameter cannot be processed because the parameter name '{bare}' is ambiguous. Possible matches include: {}.",
                 names.join(" ")
@@ -167,16 +168,22 @@ fn find<'a>(cmdlet: &'a Cmdlet, name: &str) -> Result<&'a Parameter, CmdletError
     }
 }
 
-fn positional<'a>(
-    cmdlet: &'a Cmdlet,
+/// Returns whether a name means a switch of a cmdlet, which takes no value from the argument behind it.
+pub(crate) fn is_switch(cmdlet: &str, name: &str) -> bool {
+    let parameter = Cmdlet::named(cmdlet).map(|cmdlet| cmdlet.parameter(name));
+    matches!(parameter, Some(Lookup::Found(Parameter { kind: Kind::Switch, .. })))
+}
+
+fn positional(
+    cmdlet: &Cmdlet,
     values: &BTreeMap<&str, Argument>,
     value: &Argument,
-) -> Result<&'a Parameter, CmdletError> {
+) -> Result<Parameter, CmdletError> {
     let first = cmdlet
         .parameters
         .first()
         .filter(|first| cmdlet.positional && !values.contains_key(first.name));
-    first.ok_or_else(|| {
+    first.copied().ok_or_else(|| {
         let message = format!(
             "A positional parameter cannot be found that accepts argument '{}'.",
             shown(value)
@@ -235,6 +242,7 @@ fn convert(
 ) -> Result<Argument, CmdletError> {
     let converted = match parameter.kind {
         Kind::Switch => return switch(cmdlet, parameter, value),
+        Kind::Action => return action(cmdlet, parameter, value),
         Kind::Bool => boolean(value),
         Kind::Secure => matches!(value, Argument::Secret(_) | Argument::Nil).then(|| value.clone()),
         Kind::Multi => several(value),
@@ -272,6 +280,7 @@ fn refusal(cmdlet: &Cmdlet, parameter: &Parameter, value: &Argument) -> CmdletEr
             return CmdletError::transformation(cmdlet.name, parameter.name, &detail);
         }
         Kind::Switch => "System.Management.Automation.SwitchParameter",
+        Kind::Action => "System.Management.Automation.ActionPreference",
         Kind::Text => "System.String",
         Kind::Int => "System.Int32",
         Kind::Count => "Microsoft.Exchange.Data.Unlimited`1[System.UInt32]",
@@ -307,6 +316,30 @@ fn switch(
             Err(CmdletError::binding(cmdlet.name, "CannotConvertArgument", message))
         }
     }
+}
+
+/// Takes the name or the number of a member of `ActionPreference`.
+fn action(
+    cmdlet: &Cmdlet,
+    parameter: &Parameter,
+    value: &Argument,
+) -> Result<Argument, CmdletError> {
+    const ACTIONS: [&str; 6] =
+        ["SilentlyContinue", "Stop", "Continue", "Inquire", "Ignore", "Suspend"];
+    let found = match value {
+        Argument::Int(number) => usize::try_from(*number).ok().and_then(|at| ACTIONS.get(at)),
+        other => plain_text(other)
+            .and_then(|text| ACTIONS.iter().find(|name| name.eq_ignore_ascii_case(&text))),
+    };
+    found.map(|name| Argument::Text((*name).to_owned())).ok_or_else(|| {
+        let shown = shown(value);
+        let message = format!(
+            "Cannot bind parameter '{}'. Cannot convert value \"{shown}\" to type \"System.Management.Automation.ActionPreference\". Error: \"Unable to match the identifier name {shown} to a valid enumerator name. Specify one of the following enumerator names and try again:\n{}\"",
+            parameter.name,
+            ACTIONS.join(", ")
+        );
+        CmdletError::binding(cmdlet.name, "CannotConvertArgumentNoMessage", message)
+    })
 }
 
 fn boolean(value: &Argument) -> Option<Argument> {

@@ -18,8 +18,12 @@ pub enum ErrorCategory {
     InvalidOperation,
     /// Something does not exist.
     ObjectNotFound,
+    /// The operation was stopped.
+    OperationStopped,
     /// The syntax is not allowed.
     ParserError,
+    /// Something is not there to be had.
+    ResourceUnavailable,
 }
 
 impl ErrorCategory {
@@ -32,7 +36,9 @@ impl ErrorCategory {
             Self::InvalidData => 6,
             Self::InvalidOperation => 7,
             Self::ObjectNotFound => 13,
+            Self::OperationStopped => 14,
             Self::ParserError => 17,
+            Self::ResourceUnavailable => 21,
         }
     }
 }
@@ -73,9 +79,53 @@ impl CmdletError {
         self.exception.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Returns whether Exchange wrote it, which does not end the pipeline, rather than PowerShell's binder.
-    pub(super) fn is_from_task(&self) -> bool {
-        self.id.starts_with('[')
+    /// Returns whether the pipeline goes on after it: Exchange's tasks write theirs, PowerShell's binder ends with its own
+    /// unless they are about one object of the input.
+    pub(super) fn goes_on(&self) -> bool {
+        self.id.starts_with('[') || self.id.starts_with(INPUT_NOT_BOUND)
+    }
+
+    /// An error of a command that is about a text.
+    pub(super) fn about_text(
+        activity: &str,
+        id: &str,
+        category: ErrorCategory,
+        message: String,
+        (name, type_name): (&str, &'static str),
+    ) -> Self {
+        Self {
+            message,
+            exception: "System.Exception",
+            id: id.to_owned(),
+            category,
+            activity: activity.to_owned(),
+            target: Some(Box::new(ErrorTarget { name: name.to_owned(), type_name })),
+        }
+    }
+
+    /// An object of the input that no parameter takes.
+    pub(super) fn input_not_bound(cmdlet: &str, shown: &str) -> Self {
+        let message = "The input object cannot be bound to any parameters for the command either because the command does not take pipeline input or the input and its properties do not match any of the parameters that take pipeline input.";
+        let target = ErrorTarget { name: shown.to_owned(), type_name: "PSObject" };
+        Self {
+            target: Some(Box::new(target)),
+            ..Self::binding(cmdlet, INPUT_NOT_BOUND, message.to_owned())
+        }
+    }
+
+    /// A warning where `-WarningAction` is `Stop`.
+    pub(super) fn stopped_by_warning(cmdlet: &str, warning: &str) -> Self {
+        Self {
+            exception: "System.Management.Automation.ActionPreferenceStopException",
+            category: ErrorCategory::OperationStopped,
+            ..Self::binding(
+                cmdlet,
+                "ActionPreferenceStop",
+                format!(
+                    "The running command stopped because the preference variable \"WarningPreference\" or common parameter is set to Stop: {warning}"
+                ),
+            )
+        }
     }
 
     pub(super) fn about(mut self, recipient: &Recipient) -> Self {
@@ -159,6 +209,7 @@ fn task_class(cmdlet: &str) -> String {
     format!("Microsoft.Exchange.Management.{space}.{}", cmdlet.replace('-', ""))
 }
 
+const INPUT_NOT_BOUND: &str = "InputObjectNotBound";
 pub(super) const TASK: &str = "Microsoft.Exchange.Configuration.Tasks.RecipientTaskException";
 const NOT_FOUND: &str = "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException";
 const AMBIGUOUS: &str = "Microsoft.Exchange.Configuration.Tasks.ManagementObjectAmbiguousException";

@@ -27,12 +27,16 @@ pub(super) enum Kind {
     Secure,
     /// The identity of an object.
     Id,
+    /// What to do with a stream: `Continue`, `Stop` and so on.
+    Action,
 }
 
 /// One parameter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
+    /// Another name; empty for most.
+    pub(super) alias: &'static str,
     pub(super) kind: Kind,
     pub(super) mandatory: bool,
 }
@@ -56,6 +60,43 @@ impl Cmdlet {
         names.sort_unstable();
         names
     }
+
+    /// Returns whether objects of the pipeline become its identity.
+    pub(super) fn takes_input(&self) -> bool {
+        self.parameters
+            .iter()
+            .any(|parameter| parameter.kind == Kind::Id && parameter.name == "Identity")
+    }
+
+    /// Returns the parameter that a name means: its own name or alias, or a unique beginning of its name.
+    pub(super) fn parameter(&self, name: &str) -> Lookup {
+        let exact = |parameter: &&Parameter| {
+            parameter.name.eq_ignore_ascii_case(name)
+                || (!parameter.alias.is_empty() && parameter.alias.eq_ignore_ascii_case(name))
+        };
+        if let Some(found) = self.parameters.iter().find(exact) {
+            return Lookup::Found(*found);
+        }
+        let begins = |parameter: &&Parameter| {
+            let head = parameter.name.get(..name.len());
+            !name.is_empty() && head.is_some_and(|head| head.eq_ignore_ascii_case(name))
+        };
+        let matches: Vec<Parameter> = self.parameters.iter().filter(begins).copied().collect();
+        match matches.as_slice() {
+            [only] => Lookup::Found(*only),
+            [] => Lookup::Unknown,
+            several => Lookup::Ambiguous(several.iter().map(|parameter| parameter.name).collect()),
+        }
+    }
+}
+
+/// What a name means among a cmdlet's parameters.
+#[derive(Clone, Debug)]
+pub(super) enum Lookup {
+    Found(Parameter),
+    Unknown,
+    /// It begins these names.
+    Ambiguous(Vec<&'static str>),
 }
 
 static CMDLETS: LazyLock<HashMap<String, Cmdlet>> = LazyLock::new(|| {
@@ -69,10 +110,12 @@ static CMDLETS: LazyLock<HashMap<String, Cmdlet>> = LazyLock::new(|| {
     cmdlets.collect()
 });
 
-/// Reads `Name:type`, with `!` after the name of a mandatory parameter and `@` before that of a positional one.
+/// Reads `Name:type`, with `!` after the name of a mandatory parameter, `@` before that of a positional one, and `/alias`
+/// behind a name that has one.
 fn parse(word: &'static str) -> Option<Parameter> {
     let (name, kind) = word.trim_start_matches('@').split_once(':')?;
     let (name, mandatory) = name.strip_suffix('!').map_or((name, false), |name| (name, true));
+    let (name, alias) = name.split_once('/').unwrap_or((name, ""));
     let kind = match kind {
         "sw" => Kind::Switch,
         "bool" => Kind::Bool,
@@ -87,16 +130,18 @@ fn parse(word: &'static str) -> Option<Parameter> {
         "smtp" => Kind::Smtp,
         "secure" => Kind::Secure,
         "id" => Kind::Id,
+        "action" => Kind::Action,
         _ => Kind::Text,
     };
-    Some(Parameter { name, kind, mandatory })
+    Some(Parameter { name, alias, kind, mandatory })
 }
 
-const COMMON: &str = "Verbose:sw Debug:sw ErrorAction:text WarningAction:text InformationAction:text ErrorVariable:text \
-     WarningVariable:text InformationVariable:text OutVariable:text OutBuffer:int PipelineVariable:text";
+const COMMON: &str = "Verbose/vb:sw Debug/db:sw ErrorAction/ea:action WarningAction/wa:action InformationAction/infa:action \
+     ErrorVariable/ev:text WarningVariable/wv:text InformationVariable/iv:text OutVariable/ov:text OutBuffer/ob:int \
+     PipelineVariable/pv:text";
 const READ: &str = "@Identity:id ResultSize:count Filter:text Anr:text SortBy:text DomainController:text IgnoreDefaultScope:sw \
      ReadFromDomainController:sw";
-const WRITE: &str = "DomainController:text WhatIf:sw Confirm:sw";
+const WRITE: &str = "DomainController:text WhatIf/wi:sw Confirm/cf:sw";
 const NEW: &str = "@Name!:text UserPrincipalName:text Password:secure Alias:text DisplayName:text FirstName:text LastName:text \
      Initials:text SamAccountName:text PrimarySmtpAddress:smtp ResetPasswordOnNextLogon:bool Shared:sw Room:sw Equipment:sw Archive:sw \
      ModerationEnabled:bool";
@@ -195,11 +240,30 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("Get-AcceptedDomain", &["@Identity:id DomainController:text"]),
     ("Get-OrganizationConfig", &["DomainController:text"]),
-    ("Select-Object", &["@Property:multi First:int ExpandProperty:text"]),
-    ("Measure-Object", &[""]),
+    (
+        "Select-Object",
+        &[
+            "@Property:multi ExcludeProperty:multi ExpandProperty:text First:int Last:int Skip:int SkipLast:int Unique:sw Wait:sw",
+        ],
+    ),
+    ("Measure-Object", &["@Property:multi"]),
     ("Out-Null", &[""]),
-    ("Out-Default", &[""]),
-    ("Get-Command", &["@Name:multi"]),
+    ("Out-Default", &["Transcript:sw"]),
+    (
+        "Get-Command",
+        &[
+            "@Name:multi Noun:multi Verb:multi CommandType/Type:multi Module/PSSnapin:multi Syntax:sw TotalCount:int \
+        ArgumentList/Args:multi All:sw ListImported:sw",
+        ],
+    ),
+    ("Get-FormatData", &["@TypeName:multi PowerShellVersion:text"]),
+    (
+        "Get-Help",
+        &[
+            "@Name:text Path:text Category:multi Full:sw Detailed:sw Examples:sw Parameter:multi Online:sw",
+        ],
+    ),
+    ("Exit-PSSession", &[""]),
 ];
 
 #[cfg(test)]
@@ -225,7 +289,7 @@ mod tests {
         assert_eq!(kind("EmailAddresses"), Some(Kind::Proxies));
         assert_eq!(kind("CustomAttribute15"), Some(Kind::Text));
         assert_eq!(kind("RecipientLimits"), Some(Kind::Count));
-        assert_eq!(kind("ErrorAction"), Some(Kind::Text));
+        assert_eq!(kind("ErrorAction"), Some(Kind::Action));
         assert_eq!(kind("Nothing"), None);
         assert_eq!(Cmdlet::named("Where-Object").map(|cmdlet| cmdlet.name), None);
     }

@@ -4,15 +4,13 @@
 //! each object when its turn comes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::bind::{Bound, bind, plain_text, require};
+use super::bind::{Bound, bind, require};
 use super::parameters::Cmdlet;
-use super::read::Reader;
+use super::select::{Select, measured};
+use super::task::{Feed, Task};
 use super::{Argument, CmdletError, Exchange, Invocation, Session};
-use crate::object::types::{self, TypeChain};
-use crate::object::{Field, Item, Row};
-use crate::opath::glob;
+use crate::object::Item;
 
 /// How many commands one statement may have.
 const MAX_COMMANDS: usize = 32;
@@ -27,8 +25,17 @@ pub enum Record {
     Error(CmdletError),
     /// A warning.
     Warning(String),
+    /// A verbose message.
+    Verbose(String),
+    /// What `-WhatIf` says; a host shows it, and without one nobody does.
+    WhatIf(String),
     /// A question; nothing more comes until [`Run::answer`] or [`Run::refuse`] was called.
     Confirm(Prompt),
+    /// Mandatory parameters are missing; nothing more comes until [`Run::supply`] was called. Only with
+    /// [`Run::with_host`].
+    Supply(Missing),
+    /// The pipeline waits for its input; nothing more comes until [`Run::push`] or [`Run::end_input`] was called.
+    Starved,
 }
 
 /// A request for confirmation.
@@ -39,6 +46,18 @@ pub struct Prompt {
     pub caption: String,
     /// What is about to happen.
     pub message: String,
+}
+
+/// Mandatory parameters that a cmdlet was called without.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Missing {
+    /// The cmdlet.
+    pub cmdlet: &'static str,
+    /// Its place in the pipeline, from 1.
+    pub position: usize,
+    /// The parameters with the full names of their .NET types.
+    pub parameters: Vec<(&'static str, String)>,
 }
 
 /// The answer to a [`Prompt`].
@@ -75,53 +94,31 @@ pub struct Run {
     waiting: VecDeque<Vec<Invocation>>,
     single: bool,
     stages: Vec<Stage>,
-    /// What the caller feeds to the first statement.
-    input: Option<VecDeque<Item>>,
+    /// What the caller feeds to the first statement, until that has begun.
+    input: Option<Source>,
+    has_host: bool,
+}
+
+/// What the caller feeds in.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    items: VecDeque<Item>,
+    ended: bool,
 }
 
 /// One command of the running statement.
 #[derive(Debug)]
-struct Stage {
+pub(super) struct Stage {
     work: Work,
 }
 
 #[derive(Debug)]
 enum Work {
-    /// What the caller feeds in.
-    Source(VecDeque<Item>),
+    Source(Source),
     Cmdlet(Box<Task>),
-    Select {
-        names: Vec<String>,
-        expand: Option<String>,
-        left: u64,
-    },
-    Measure {
-        count: i32,
-        done: bool,
-    },
+    Select(Box<Select>),
+    Measure { count: i32, done: bool },
     Discard,
-}
-
-/// An Exchange cmdlet with its place in the pipeline.
-#[derive(Debug)]
-struct Task {
-    bound: Bound,
-    /// Whether each object from the command before it becomes the identity of a call.
-    fed: bool,
-    started: bool,
-    active: Active,
-    standing: Option<Answer>,
-    given: Option<Answer>,
-    /// The properties that the next command takes; without it all.
-    wanted: Option<Vec<String>>,
-}
-
-#[derive(Debug)]
-enum Active {
-    Idle,
-    Reading(Box<Reader>),
-    Ready(VecDeque<Record>),
-    Asking(Box<Bound>),
 }
 
 impl Run {
@@ -136,7 +133,7 @@ impl Run {
         session: Session,
         statements: Vec<Vec<Invocation>>,
     ) -> Result<Self, CmdletError> {
-        Self::with_input(exchange, session, statements, None)
+        Self::begin(exchange, session, statements, None, false)
     }
 
     /// Begins a pipeline whose first command takes objects from the caller.
@@ -152,14 +149,63 @@ impl Run {
         statements: Vec<Vec<Invocation>>,
         input: Option<Vec<Item>>,
     ) -> Result<Self, CmdletError> {
+        let input = input.map(|items| Source { items: items.into(), ended: true });
+        Self::begin(exchange, session, statements, input, false)
+    }
+
+    /// Begins a pipeline for a caller with a host, who is asked for missing parameters.
+    ///
+    /// With `expects_input` the input comes later, through [`push`](Self::push) and [`end_input`](Self::end_input).
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::new`], but for missing parameters if there is a host.
+    pub fn with_host(
+        exchange: &mut Exchange,
+        session: Session,
+        statements: Vec<Vec<Invocation>>,
+        has_host: bool,
+        expects_input: bool,
+    ) -> Result<Self, CmdletError> {
+        let input = expects_input.then(Source::default);
+        Self::begin(exchange, session, statements, input, has_host)
+    }
+
+    fn begin(
+        exchange: &mut Exchange,
+        session: Session,
+        statements: Vec<Vec<Invocation>>,
+        input: Option<Source>,
+        has_host: bool,
+    ) -> Result<Self, CmdletError> {
         let single = statements.len() <= 1;
-        let input = input.map(VecDeque::from);
-        let mut run =
-            Self { session, waiting: statements.into(), single, stages: Vec::new(), input };
+        let waiting = VecDeque::from(statements);
+        let mut run = Self { session, waiting, single, stages: Vec::new(), input, has_host };
         if single && let Some(statement) = run.waiting.pop_front() {
-            run.stages = stages(exchange, &statement, run.input.take())?;
+            run.stages = stages(exchange, &statement, run.input.take(), has_host)?;
         }
         Ok(run)
+    }
+
+    /// Gives the first command an object.
+    pub fn push(&mut self, item: Item) {
+        if let Some(source) = self.source() {
+            source.items.push_back(item);
+        }
+    }
+
+    /// Ends the input.
+    pub fn end_input(&mut self) {
+        if let Some(source) = self.source() {
+            source.ended = true;
+        }
+    }
+
+    fn source(&mut self) -> Option<&mut Source> {
+        match self.stages.first_mut() {
+            Some(Stage { work: Work::Source(source) }) => Some(source),
+            _ => self.input.as_mut(),
+        }
     }
 
     /// Returns the next record, or nothing after the last.
@@ -173,7 +219,7 @@ impl Run {
                 return Ok(Some(record));
             }
             let Some(statement) = self.waiting.pop_front() else { return Ok(None) };
-            match stages(exchange, &statement, self.input.take()) {
+            match stages(exchange, &statement, self.input.take(), self.has_host) {
                 Ok(stages) => self.stages = stages,
                 Err(error) if self.single => return Err(error),
                 Err(error) => {
@@ -186,32 +232,43 @@ impl Run {
 
     /// Answers the prompt that is open.
     pub fn answer(&mut self, answer: Answer) {
-        for stage in &mut self.stages {
-            if let Work::Cmdlet(task) = &mut stage.work
-                && matches!(task.active, Active::Asking(_))
-            {
-                task.given = Some(answer);
-            }
+        if let Some(task) = self.tasks().find(|task| task.is_asking()) {
+            task.answer(answer);
+        }
+    }
+
+    /// Gives values to the parameters that were asked for.
+    ///
+    /// # Errors
+    ///
+    /// A value of a wrong type, which ends the pipeline.
+    pub fn supply(&mut self, values: &[(String, Argument)]) -> Result<(), CmdletError> {
+        match self.tasks().find(|task| task.wants_parameters()) {
+            Some(task) => task.supply(values),
+            None => Ok(()),
         }
     }
 
     /// Returns the error that ends the pipeline when nobody can answer its prompt.
     #[must_use]
-    pub fn refuse(&self) -> CmdletError {
-        let asking = self.stages.iter().find_map(|stage| match &stage.work {
-            Work::Cmdlet(task) if matches!(task.active, Active::Asking(_)) => {
-                Some(task.bound.cmdlet)
-            }
-            _ => None,
-        });
+    pub fn refuse(&mut self) -> CmdletError {
+        let asking = self.tasks().find(|task| task.is_asking()).map(|task| task.cmdlet());
         CmdletError::no_host(asking.unwrap_or_default())
+    }
+
+    fn tasks(&mut self) -> impl Iterator<Item = &mut Task> {
+        self.stages.iter_mut().filter_map(|stage| match &mut stage.work {
+            Work::Cmdlet(task) => Some(task.as_mut()),
+            _ => None,
+        })
     }
 }
 
 fn stages(
     exchange: &mut Exchange,
     statement: &[Invocation],
-    input: Option<VecDeque<Item>>,
+    input: Option<Source>,
+    has_host: bool,
 ) -> Result<Vec<Stage>, CmdletError> {
     if statement.len() > MAX_COMMANDS {
         let message = format!("The pipeline has more than {MAX_COMMANDS} commands.");
@@ -219,13 +276,12 @@ fn stages(
     }
     let bound: Vec<Bound> = statement.iter().map(bind).collect::<Result<_, _>>()?;
     let mut stages: Vec<Stage> =
-        input.map(|items| Stage { work: Work::Source(items) }).into_iter().collect();
-    for bound in bound {
+        input.map(|source| Stage { work: Work::Source(source) }).into_iter().collect();
+    for (position, bound) in (1..).zip(bound) {
         exchange.log(bound.call());
-        let fed = !stages.is_empty() && !bound.has("Identity");
-        let work = work(bound, fed)?;
+        let work = work(bound, position, !stages.is_empty(), has_host)?;
         if let Some(Stage { work: Work::Cmdlet(task) }) = stages.last_mut() {
-            task.wanted = work.takes();
+            task.narrow(work.takes());
         }
         stages.push(Stage { work });
     }
@@ -237,68 +293,49 @@ impl Work {
     fn takes(&self) -> Option<Vec<String>> {
         match self {
             Self::Measure { .. } | Self::Discard => Some(Vec::new()),
-            Self::Select { expand: Some(expand), .. } => Some(vec![expand.clone()]),
-            Self::Select { names, .. }
-                if !names.is_empty() && !names.iter().any(|name| name.contains('*')) =>
-            {
-                Some(names.clone())
-            }
+            Self::Select(select) => select.takes(),
             _ => None,
         }
     }
 }
 
-fn work(bound: Bound, fed: bool) -> Result<Work, CmdletError> {
+fn work(bound: Bound, position: usize, follows: bool, has_host: bool) -> Result<Work, CmdletError> {
     Ok(match bound.cmdlet {
-        "Select-Object" => Work::Select {
-            names: bound.list("Property").unwrap_or_default(),
-            expand: bound.text("ExpandProperty").map(str::to_owned),
-            left: match bound.get("First") {
-                Some(Argument::Int(first)) => u64::try_from(*first).unwrap_or(0),
-                _ => u64::MAX,
-            },
-        },
+        "Select-Object" => Work::Select(Box::new(Select::new(&bound))),
         "Measure-Object" => Work::Measure { count: 0, done: false },
-        "Out-Null" => Work::Discard,
-        "Out-Default" => Work::Select { names: Vec::new(), expand: None, left: u64::MAX },
+        // Its proxy in such a session gives its input back to the client, which shows it.
+        "Out-Default" => Work::Select(Box::default()),
+        "Out-Null" | "Exit-PSSession" => Work::Discard,
         _ => {
-            if !fed {
+            let takes = Cmdlet::named(bound.cmdlet).is_some_and(Cmdlet::takes_input);
+            let feed = match follows {
+                false => Feed::Alone,
+                true if takes && !bound.has("Identity") => Feed::Identity,
+                true => Feed::Refused,
+            };
+            if feed == Feed::Alone && !has_host {
                 require(&bound)?;
             }
-            Work::Cmdlet(Box::new(Task {
-                bound,
-                fed,
-                started: false,
-                active: Active::Idle,
-                standing: None,
-                given: None,
-                wanted: None,
-            }))
+            Work::Cmdlet(Box::new(Task::new(bound, position, feed, has_host)))
         }
     })
 }
 
 /// Returns the next record of the last of `stages`. The recursion is as deep as the statement has commands.
-fn pull(
+pub(super) fn pull(
     stages: &mut [Stage],
     exchange: &mut Exchange,
     session: &Session,
 ) -> Result<Option<Record>, CmdletError> {
     let Some((stage, before)) = stages.split_last_mut() else { return Ok(None) };
     match &mut stage.work {
-        Work::Source(items) => Ok(items.pop_front().map(Record::Output)),
+        Work::Source(source) => Ok(match source.items.pop_front() {
+            Some(item) => Some(Record::Output(item)),
+            None if source.ended => None,
+            None => Some(Record::Starved),
+        }),
         Work::Cmdlet(task) => task.pull(before, exchange, session),
-        Work::Select { names, expand, left } => {
-            while *left > 0 {
-                let Some(record) = pull(before, exchange, session)? else { return Ok(None) };
-                let Record::Output(item) = record else { return Ok(Some(record)) };
-                *left -= 1;
-                if let Some(item) = select(item, names, expand.as_deref()) {
-                    return Ok(Some(Record::Output(item)));
-                }
-            }
-            Ok(None)
-        }
+        Work::Select(select) => select.pull(before, exchange, session),
         Work::Measure { count, done } => {
             while let Some(record) = pull(before, exchange, session)? {
                 match record {
@@ -319,272 +356,4 @@ fn pull(
             Ok(None)
         }
     }
-}
-
-impl Task {
-    fn pull(
-        &mut self,
-        before: &mut [Stage],
-        exchange: &mut Exchange,
-        session: &Session,
-    ) -> Result<Option<Record>, CmdletError> {
-        loop {
-            if let Some(record) = self.advance(exchange, session)? {
-                return Ok(Some(record));
-            }
-            if !self.fed {
-                if self.started {
-                    return Ok(None);
-                }
-                self.started = true;
-                let bound = self.bound.clone();
-                if let Some(record) = self.start(bound, exchange, session)? {
-                    return Ok(Some(record));
-                }
-                continue;
-            }
-            match pull(before, exchange, session)? {
-                None => return Ok(None),
-                Some(Record::Output(item)) => {
-                    let mut bound = self.bound.clone();
-                    bound.set("Identity", identity(&item));
-                    require(&bound)?;
-                    if let Some(record) = self.start(bound, exchange, session)? {
-                        return Ok(Some(record));
-                    }
-                }
-                Some(other) => return Ok(Some(other)),
-            }
-        }
-    }
-
-    /// Begins one call.
-    fn start(
-        &mut self,
-        bound: Bound,
-        exchange: &mut Exchange,
-        session: &Session,
-    ) -> Result<Option<Record>, CmdletError> {
-        let result = exchange.prepare(&bound, session);
-        match result {
-            Ok(Prepared::Read(mut reader)) => {
-                if let Some(wanted) = &self.wanted {
-                    reader.narrow(wanted);
-                }
-                self.active = Active::Reading(reader);
-            }
-            Ok(Prepared::Done(records)) => self.active = Active::Ready(records.into()),
-            Ok(Prepared::Ask(prompt)) => {
-                self.active = Active::Asking(Box::new(bound));
-                if self.standing.is_none() {
-                    return Ok(Some(Record::Confirm(prompt)));
-                }
-                self.given = self.standing;
-            }
-            Err(error) => return self.failed(error),
-        }
-        Ok(None)
-    }
-
-    /// Goes on with the call that is active.
-    fn advance(
-        &mut self,
-        exchange: &mut Exchange,
-        session: &Session,
-    ) -> Result<Option<Record>, CmdletError> {
-        match &mut self.active {
-            Active::Idle => Ok(None),
-            Active::Ready(records) => {
-                let record = records.pop_front();
-                if record.is_none() {
-                    self.active = Active::Idle;
-                }
-                Ok(record)
-            }
-            Active::Reading(reader) => {
-                let record = exchange.read_next(reader);
-                if record.is_none() {
-                    self.active = Active::Idle;
-                }
-                Ok(record)
-            }
-            Active::Asking(bound) => {
-                let bound = bound.clone();
-                let answer = self.given.take().unwrap_or(Answer::No);
-                self.active = Active::Idle;
-                if matches!(answer, Answer::YesToAll | Answer::NoToAll) {
-                    self.standing = Some(answer);
-                }
-                if matches!(answer, Answer::No | Answer::NoToAll) {
-                    return Ok(None);
-                }
-                match exchange.perform(&bound, session) {
-                    Ok(records) => self.active = Active::Ready(records.into()),
-                    Err(error) => return self.failed(error),
-                }
-                self.advance(exchange, session)
-            }
-        }
-    }
-
-    /// Exchange's tasks write their errors and go on, unless the caller asked for a stop; the binder's end the pipeline.
-    fn failed(&mut self, error: CmdletError) -> Result<Option<Record>, CmdletError> {
-        let action = self.bound.text("ErrorAction").unwrap_or_default();
-        let stop = ["stop", "1"].contains(&action.to_ascii_lowercase().as_str());
-        if stop || !error.is_from_task() {
-            return Err(error);
-        }
-        self.active = Active::Idle;
-        let silent = ["silentlycontinue", "ignore", "0", "4"]
-            .contains(&action.to_ascii_lowercase().as_str());
-        Ok((!silent).then_some(Record::Error(error)))
-    }
-}
-
-/// What a call turned out to be.
-#[derive(Debug)]
-pub(super) enum Prepared {
-    Read(Box<Reader>),
-    Done(Vec<Record>),
-    Ask(Prompt),
-}
-
-impl Exchange {
-    /// Begins a call: reads begin, writes are done unless they must be confirmed first.
-    fn prepare(&mut self, bound: &Bound, session: &Session) -> Result<Prepared, CmdletError> {
-        match bound.cmdlet {
-            "Get-Mailbox" | "Get-RemoteMailbox" | "Get-User" => self.begin_read(bound, session),
-            "Get-Command" => Ok(Prepared::Done(commands(bound))),
-            _ => match self.confirmation(bound, session)? {
-                Some(prompt) => Ok(Prepared::Ask(prompt)),
-                None => self.perform(bound, session).map(Prepared::Done),
-            },
-        }
-    }
-
-    fn perform(&mut self, bound: &Bound, session: &Session) -> Result<Vec<Record>, CmdletError> {
-        match bound.cmdlet {
-            "New-Mailbox" | "New-RemoteMailbox" => self.create(bound, session),
-            "Enable-Mailbox" | "Enable-RemoteMailbox" => self.enable(bound, session),
-            "Set-Mailbox" | "Set-RemoteMailbox" | "Set-User" => self.change(bound, session),
-            "Disable-Mailbox" | "Disable-RemoteMailbox" => self.disable(bound, session),
-            "Remove-Mailbox" | "Remove-RemoteMailbox" => self.remove(bound, session),
-            "Get-AcceptedDomain" | "Get-OrganizationConfig" => {
-                self.read_organization(bound, session)
-            }
-            other => Err(CmdletError::command_not_found(other)),
-        }
-    }
-}
-
-/// Returns what a following cmdlet takes for its identity.
-fn identity(item: &Item) -> Argument {
-    match item {
-        Item::Row(row) => row.guid.map_or(Argument::Nil, Argument::Guid),
-        Item::Field(Field::Guid(guid)) => Argument::Guid(*guid),
-        Item::Field(field) => Argument::Text(field.display()),
-    }
-    .into_text()
-}
-
-impl Argument {
-    fn into_text(self) -> Self {
-        plain_text(&self).map_or(Self::Nil, Self::Text)
-    }
-}
-
-fn select(item: Item, names: &[String], expand: Option<&str>) -> Option<Item> {
-    let Item::Row(row) = item else { return Some(item) };
-    if let Some(expand) = expand {
-        return row.field(expand).cloned().map(Item::Field);
-    }
-    if names.is_empty() {
-        return Some(Item::Row(row));
-    }
-    let mut fields: Vec<(Arc<str>, Field)> = Vec::new();
-    for name in names {
-        let pattern = name.to_lowercase();
-        let found = row.fields.iter().filter(|(known, _)| glob(&known.to_lowercase(), &pattern));
-        let before = fields.len();
-        fields.extend(found.cloned());
-        if fields.len() == before && !name.contains('*') {
-            fields.push((Arc::from(name.as_str()), Field::Nil));
-        }
-    }
-    Some(Item::Row(Row {
-        types: row.types.selected(),
-        name: None,
-        guid: row.guid,
-        fields,
-        selected: true,
-    }))
-}
-
-fn measured(count: i32) -> Item {
-    let mut fields = vec![(Arc::from("Count"), Field::Int(count))];
-    fields.extend(
-        ["Average", "Sum", "Maximum", "Minimum", "Property"]
-            .map(|name| (Arc::from(name), Field::Nil)),
-    );
-    let name = types::MEASURE.first().map(|name| (*name).to_owned());
-    Item::Row(Row {
-        types: TypeChain::Plain(types::MEASURE),
-        name,
-        guid: None,
-        fields,
-        selected: false,
-    })
-}
-
-/// Lists the visible commands; a name that is none of them gives an error.
-fn commands(bound: &Bound) -> Vec<Record> {
-    let wanted = bound.list("Name").unwrap_or_else(|| vec!["*".to_owned()]);
-    let mut records = Vec::new();
-    for pattern in wanted {
-        let lower = pattern.to_lowercase();
-        let found: Vec<&str> =
-            Cmdlet::names().into_iter().filter(|name| glob(&name.to_lowercase(), &lower)).collect();
-        if found.is_empty() && !pattern.contains('*') {
-            let mut error = CmdletError::command_not_found(&pattern);
-            error.id = "CommandNotFoundException,Microsoft.PowerShell.Commands.GetCommandCommand"
-                .to_owned();
-            error.activity = "Get-Command".to_owned();
-            records.push(Record::Error(error));
-        }
-        records.extend(found.into_iter().map(command_info));
-    }
-    records
-}
-
-fn command_info(name: &'static str) -> Record {
-    let fields = vec![
-        (Arc::from("Name"), Field::text(name)),
-        (
-            Arc::from("CommandType"),
-            crate::views::enumeration(
-                "System.Management.Automation.CommandTypes",
-                "Function",
-                2,
-                false,
-            ),
-        ),
-        (Arc::from("ModuleName"), Field::empty()),
-        (
-            Arc::from("Visibility"),
-            crate::views::enumeration(
-                "System.Management.Automation.SessionStateEntryVisibility",
-                "Public",
-                0,
-                false,
-            ),
-        ),
-    ];
-    let row = Row {
-        types: TypeChain::Plain(types::CMDLET_INFO),
-        name: Some(name.to_owned()),
-        guid: None,
-        fields,
-        selected: false,
-    };
-    Record::Output(Item::Row(row))
 }

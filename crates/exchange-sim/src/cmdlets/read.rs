@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 use uuid::Uuid;
 
 use super::bind::Bound;
-use super::pipeline::Prepared;
+use super::task::Prepared;
 use super::{Argument, CmdletError, ErrorCategory, Exchange, Record, Session};
 use crate::directory::{Recipient, RecipientKind};
 use crate::object::{Field, Item};

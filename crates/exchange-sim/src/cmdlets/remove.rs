@@ -18,16 +18,26 @@ impl Exchange {
         bound: &Bound,
         session: &Session,
     ) -> Result<Option<Prompt>, CmdletError> {
-        let verb = match bound.cmdlet.split_once('-').map(|(verb, _)| verb) {
-            Some("Remove") => "Removing",
-            Some("Disable") => "Disabling",
-            Some("Set") if bound.cmdlet == "Set-User" || bound.flag("Confirm") => "Setting",
-            Some("New" | "Enable") if bound.flag("Confirm") => "Creating",
-            _ => return Ok(None),
+        let asks = match bound.cmdlet.split_once('-').map(|(verb, _)| verb) {
+            Some("Remove" | "Disable") => true,
+            Some("Set") => bound.cmdlet == "Set-User" || bound.flag("Confirm"),
+            Some("New" | "Enable") => bound.flag("Confirm"),
+            _ => false,
         };
-        if (bound.has("Confirm") && !bound.flag("Confirm")) || bound.flag("WhatIf") {
+        if !asks || (bound.has("Confirm") && !bound.flag("Confirm")) || bound.flag("WhatIf") {
             return Ok(None);
         }
+        let action = self.action(bound, session)?;
+        let message = format!("Are you sure you want to perform this action?\n{action}");
+        Ok(Some(Prompt { caption: "Confirm".to_owned(), message }))
+    }
+
+    /// Returns the sentence of what a call is about to do; the engine's own, as Exchange's are not documented.
+    pub(super) fn action(
+        &mut self,
+        bound: &Bound,
+        session: &Session,
+    ) -> Result<String, CmdletError> {
         let server = self.server(bound, session)?;
         let name = match bound.text("Identity") {
             Some(identity) if !bound.cmdlet.starts_with("Enable-") => self
@@ -36,11 +46,7 @@ impl Exchange {
             Some(identity) => identity.to_owned(),
             None => bound.text("Name").unwrap_or_default().to_owned(),
         };
-        let message = format!(
-            "Are you sure you want to perform this action?\n{verb} \"{name}\" with {}.",
-            bound.cmdlet
-        );
-        Ok(Some(Prompt { caption: "Confirm".to_owned(), message }))
+        Ok(format!("Performing the operation \"{}\" on target \"{name}\".", bound.cmdlet))
     }
 
     pub(super) fn disable(

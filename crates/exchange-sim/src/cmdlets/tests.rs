@@ -14,6 +14,8 @@ struct Outcome {
     values: Vec<Field>,
     errors: Vec<CmdletError>,
     warnings: Vec<String>,
+    /// Verbose messages and what `-WhatIf` says.
+    said: Vec<String>,
     prompts: usize,
 }
 
@@ -53,6 +55,8 @@ impl Fixture {
                 Record::Output(Item::Field(field)) => outcome.values.push(field),
                 Record::Error(error) => outcome.errors.push(error),
                 Record::Warning(text) => outcome.warnings.push(text),
+                Record::Verbose(text) | Record::WhatIf(text) => outcome.said.push(text),
+                Record::Supply(_) | Record::Starved => panic!("nobody can answer {record:?}"),
                 Record::Confirm(_) => {
                     outcome.prompts += 1;
                     run.answer(answer);
@@ -608,7 +612,8 @@ fn the_domain_controller_is_honoured() {
 fn error_action_stop_ends_the_pipeline() {
     let mut fixture = fixture(1);
     let stop = call("Get-Mailbox").text("Identity", "nobody").text("ErrorAction", "Stop");
-    assert!(fixture.run(vec![stop]).unwrap_err().is_from_task());
+    let error = fixture.run(vec![stop]).unwrap_err();
+    assert_eq!(error.reason(), "ManagementObjectNotFoundException");
     let quiet = fixture.good(
         call("Get-Mailbox").text("Identity", "nobody").text("ErrorAction", "SilentlyContinue"),
     );
@@ -620,8 +625,13 @@ fn what_if_changes_nothing() {
     let mut fixture = fixture(2);
     let before: Vec<Recipient> = fixture.exchange.directory().recipients().cloned().collect();
     let alias = before[0].alias.clone();
-    fixture
+    let outcome = fixture
         .good(call("Remove-Mailbox").text("Identity", &alias).with("WhatIf", Argument::Bool(true)));
+    let name = before[0].canonical_name();
+    assert_eq!(
+        outcome.said,
+        [format!("What if: Performing the operation \"Remove-Mailbox\" on target \"{name}\".")]
+    );
     fixture.good(
         call("Set-Mailbox")
             .text("Identity", &alias)

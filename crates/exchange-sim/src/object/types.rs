@@ -134,6 +134,7 @@ pub(crate) const MEASURE: &[&str] = &[
     "Microsoft.PowerShell.Commands.MeasureInfo",
     OBJECT,
 ];
+pub(crate) const HELP_INFO: &[&str] = &["ExtendedCmdletHelpInfo", "CmdletHelpInfo", "HelpInfo"];
 pub(crate) const CMDLET_INFO: &[&str] = &[
     "System.Management.Automation.FunctionInfo",
     "System.Management.Automation.CommandInfo",

@@ -1,4 +1,5 @@
-//! The simulator as its clients meet it: this workspace's own client, an NTLM client of other people, and pypsrp.
+//! The simulator as its clients meet it: this workspace's own client, over HTTP and over pipes, an NTLM client of other
+//! people, and pypsrp.
 
 #[cfg(test)]
 mod client;
@@ -6,3 +7,5 @@ mod client;
 mod ntlm;
 #[cfg(test)]
 mod pypsrp;
+#[cfg(test)]
+mod stdio;

@@ -6,7 +6,7 @@ use psrp::{ArgumentValue, PowerShell, Statement};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use crate::cmdlets::{Argument, CmdletError, ErrorCategory, Invocation};
+use crate::cmdlets::{Argument, CmdletError, ErrorCategory, Invocation, is_switch};
 use crate::object::{Field, Item};
 
 /// How deep lists and hashtables of an argument may nest.
@@ -22,8 +22,8 @@ fn invocations(statement: &Statement, pool: &ServerPool) -> Vec<Invocation> {
         command: command.name.clone(),
         is_script: command.is_script,
         arguments: command
-            .arguments
-            .iter()
+            .bind(|name| is_switch(&command.name, name))
+            .into_iter()
             .map(|argument| {
                 let value = match &argument.value {
                     ArgumentValue::Secret(secret) => Argument::Secret(secret.clone()),
@@ -31,18 +31,29 @@ fn invocations(statement: &Statement, pool: &ServerPool) -> Vec<Invocation> {
                     // A server never makes the other forms: what is inside values stays encrypted.
                     _ => Argument::Nil,
                 };
-                (argument.name.clone(), value)
+                (argument.name, value)
             })
             .collect(),
     });
     commands.collect()
 }
 
-/// Returns an item of a pipeline's input as an object of the pipeline.
+/// Returns an item of a pipeline's input as an object of the pipeline: what a cmdlet would take for its identity.
+///
+/// Of an object that came from here, a mailbox say, that is its GUID; of any other its property `Identity`.
 pub(super) fn input(value: &Value) -> Item {
-    let text = || value.text().map_or(Field::Nil, |text| Field::Text(text.into_owned()));
     let guid = value.property("Guid").and_then(Value::as_guid).or_else(|| value.as_guid());
+    let named = value.property("Identity").unwrap_or(value);
+    let text = || named.text().map_or(Field::Nil, |text| Field::Text(text.into_owned()));
     Item::Field(guid.map_or_else(text, Field::Guid))
+}
+
+/// Returns the values that a host supplied, a hashtable by the names of parameters.
+pub(super) fn supplied(value: &Value, pool: &ServerPool) -> Vec<(String, Argument)> {
+    match argument_of(value, pool, MAX_DEPTH) {
+        Argument::Table(entries) => entries,
+        _ => Vec::new(),
+    }
 }
 
 fn argument_of(value: &Value, pool: &ServerPool, depth: usize) -> Argument {
@@ -101,7 +112,9 @@ pub(super) fn error_record(error: &CmdletError) -> psrp::ErrorRecord {
         ErrorCategory::InvalidData => psrp::ErrorCategory::InvalidData,
         ErrorCategory::InvalidOperation => psrp::ErrorCategory::InvalidOperation,
         ErrorCategory::ObjectNotFound => psrp::ErrorCategory::ObjectNotFound,
+        ErrorCategory::OperationStopped => psrp::ErrorCategory::OperationStopped,
         ErrorCategory::ParserError => psrp::ErrorCategory::ParserError,
+        ErrorCategory::ResourceUnavailable => psrp::ErrorCategory::ResourceUnavailable,
     };
     let record = psrp::ErrorRecord::new(error.message.as_str(), error.id.as_str())
         .exception_types([error.exception, "System.Exception"])
