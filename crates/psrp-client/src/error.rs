@@ -81,10 +81,10 @@ pub enum Error {
         command: String,
     },
     /// Nothing came for so long that the wait was given up.
-    #[error("{waiting_for} for {}", seconds(.after))]
+    #[error("nothing came for {} while waiting for {waiting_for}", seconds(.after))]
     #[non_exhaustive]
     Stalled {
-        /// What did not come.
+        /// What was waited for.
         waiting_for: String,
         /// How long nothing came.
         after: Duration,

@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// The input of a running pipeline. Dropping it ends the input, without which most commands never end.
 ///
-/// Spec: [MS-PSRP] 2.2.2.17 PIPELINE_INPUT Message, 2.2.2.18 END_OF_PIPELINE_INPUT Message.
+/// Spec: [MS-PSRP] 2.2.2.17 PIPELINE_INPUT Message, [MS-PSRP] 2.2.2.18 END_OF_PIPELINE_INPUT Message.
 #[derive(Debug)]
 pub struct Input {
     driver: Arc<Driver>,

@@ -90,8 +90,7 @@ impl Invocation {
                 Taken::Empty => {
                     let after = self.driver.options().stall_timeout;
                     if tokio::time::timeout(after, self.outlet.wait_readable()).await.is_err() {
-                        let waiting_for =
-                            format!("no row, record or state of {} came", self.command);
+                        let waiting_for = format!("a row, record or state of {}", self.command);
                         self.driver.stop(self.id);
                         return self.end(Error::Stalled { waiting_for, after });
                     }

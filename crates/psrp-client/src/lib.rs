@@ -1,13 +1,13 @@
-//! A PowerShell runspace pool over a WS-Management shell.
+//! A PowerShell runspace pool over a WS-Management shell, or over the pipes of a child process.
 //!
-//! This layer joins two that know nothing of each other: [`psrp`], which is the protocol without I/O, and [`wsman`], which
-//! carries bytes to a shell and back. It decides nothing about either; it keeps them moving: one task performs what the
-//! pool wants sent, one keeps a Receive pending on the pool, and one per pipeline fetches its output.
+//! This layer joins [`psrp`], which is the protocol without I/O, with what carries its bytes: a shell of [`wsman`], or a
+//! `pwsh -s` on the same machine. It decides nothing about either; it keeps them moving: one task performs what the
+//! pool wants sent, one keeps listening to the pool, and one per pipeline fetches its output.
 //!
 //! It leaves to others what the commands mean, and whether anything may be tried again.
 //!
-//! Begin with [`RunspacePool::open`], then [`RunspacePool::invoke`], which gives an [`Invocation`]: a stream of
-//! [`Record`]s that ends after the pipeline has completed.
+//! Begin with [`RunspacePool::open`] or [`RunspacePool::open_child`], then [`RunspacePool::invoke`], which gives an
+//! [`Invocation`]: a stream of [`Record`]s that ends after the pipeline has completed. A [`Host`] answers what commands ask.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -36,12 +36,14 @@
 //! # What is promised
 //!
 //! - A shell is deleted on every path: by [`RunspacePool::close`], by dropping the pool, and when opening it fails or is
-//!   cancelled half-way. Only a process that ends without running its runtime leaves one behind.
+//!   cancelled half-way. Only a process that ends without running its runtime leaves one behind. A child is ended on the
+//!   same paths, and killed when it does not end.
 //! - Every command is terminated on the server when it ends, however it ends.
 //! - Dropping an [`Invocation`] stops its pipeline.
-//! - A slow reader slows the server down: no Receive is sent while enough records wait.
-//! - Every wait is bounded: an answer by the shell's operation timeout, progress by [`PoolOptions::stall_timeout`], and an
-//!   error says for what it waited.
+//! - A slow reader slows the server down: no Receive is sent while enough records wait. Pipelines of a child share one
+//!   pipe, so there output is taken in beyond that while others wait, within [`PipeOptions`].
+//! - Every wait is bounded: an answer by the shell's operation timeout or the control timeout, progress by
+//!   [`PoolOptions::stall_timeout`], and an error says for what it waited.
 //!
 //! Spec: [MS-PSRP] 3.1 Client Details, carried by [MS-WSMV] 3.1.4.5.2 Remote Shells.
 

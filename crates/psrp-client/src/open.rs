@@ -54,7 +54,10 @@ pub(crate) async fn open(way: Way, options: PoolOptions) -> Result<Opened, Error
         // The task ended without a word, so it panicked; the panic goes on here, where it can be seen.
         Err(_) => match task.await {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            _ => Err(stalled("the runtime is shutting down", &PoolOptions::default())),
+            _ => Err(stalled(
+                "the session to open, in a runtime that is shutting down",
+                &PoolOptions::default(),
+            )),
         },
     }
 }
@@ -67,7 +70,7 @@ async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> 
         Machine::new(options.protocol.clone(), Box::new(rand::make_rng::<rand::rngs::StdRng>()));
     machine.open()?;
     let Some(Transmit::OpenShell { mut payload, .. }) = machine.poll_transmit() else {
-        return Err(stalled("the pool has nothing to open", &options));
+        return Err(stalled("a pool that has nothing to open", &options));
     };
     let carrier = connect(way, &machine, &mut payload, &options).await?;
     match timeout(
@@ -87,7 +90,7 @@ async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> 
         }
         Err(_) => {
             carrier.delete().await;
-            Err(stalled("the session did not open: no state of its runspace pool came", &options))
+            Err(stalled("the state of the runspace pool that says it is open", &options))
         }
     }
 }
@@ -113,7 +116,7 @@ async fn connect(
                     return Err(CarrierError::Shell(source).opening());
                 }
                 Err(NotOpened::NoAnswer) => {
-                    return Err(stalled("no answer to the creation of the shell came", options));
+                    return Err(stalled("the answer to the creation of the shell", options));
                 }
             }
         }

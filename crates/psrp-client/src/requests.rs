@@ -24,7 +24,7 @@ impl Driver {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(ended()),
             Err(_) => {
-                let waiting_for = "no answer about the runspaces came".to_owned();
+                let waiting_for = "the answer about the runspaces".to_owned();
                 Err(Error::Stalled { waiting_for, after })
             }
         }

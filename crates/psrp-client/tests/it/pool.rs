@@ -122,7 +122,10 @@ async fn a_silent_pipeline_is_given_up_and_stopped() {
     let server = Server::new(Habits::default());
     let pool = open(&server).await;
     let error = numbers(pool.invoke(command("Hang")).await.unwrap()).await.unwrap_err();
-    assert_eq!(error.to_string(), "no row, record or state of Hang came for 600 s");
+    assert_eq!(
+        error.to_string(),
+        "nothing came for 600 s while waiting for a row, record or state of Hang"
+    );
     assert!(error.outcome_unknown());
     assert_eq!(
         numbers(pool.invoke(count(1)).await.unwrap()).await.unwrap(),
