@@ -217,14 +217,17 @@ fn refuse_unavailable(settings: &Settings) -> Result<(), SettingsError> {
         return not_available("infrastructure_type", "Cloud", "use \"OnPremises\" or \"Hybrid\"");
     };
     match endpoint.authentication {
-        Authentication::Kerberos | Authentication::CredSsp => not_available(
+        Authentication::CredSsp => not_available(
             "authentication_method",
             endpoint.authentication.name(),
-            "use \"Negotiate\", or \"Basic\" over https",
+            "use \"Negotiate\" or \"Kerberos\", or \"Basic\" over https",
         ),
         _ if endpoint.kind == EndpointKind::WinRm => {
             not_available("endpoint.kind", "winrm", "use \"exchange\"")
         }
-        Authentication::Basic | Authentication::Negotiate | Authentication::Default => Ok(()),
+        Authentication::Basic
+        | Authentication::Negotiate
+        | Authentication::Kerberos
+        | Authentication::Default => Ok(()),
     }
 }

@@ -16,7 +16,9 @@ use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
 };
 use psrp_client::psrp::{self, Command, PowerShell};
-use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, ShellOptions};
+use psrp_client::wsman::client::{
+    ClientOptions, Credentials, Error as HttpError, HttpClient, KerberosOptions, ShellOptions,
+};
 use psrp_client::{PoolOptions, Record, RunspacePool};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,7 +27,7 @@ use url::Url;
 pub(crate) use self::failure::is_untrusted;
 use self::failure::{may_open_later, open_failed, run_failed, stated_wait};
 use crate::error::Error;
-use crate::settings::{Authentication, Endpoint, Settings, SettingsError};
+use crate::settings::{Authentication, Endpoint, Kerberos, Settings, SettingsError};
 use crate::value::list_argument;
 
 /// Opens sessions to the endpoint in the settings, and knows those that are open.
@@ -158,12 +160,7 @@ impl Remote {
 }
 
 fn client_options(endpoint: &Endpoint, max_sessions: usize) -> ClientOptions {
-    let (username, password) = (endpoint.username.clone(), endpoint.password.clone());
-    let credentials = match endpoint.authentication {
-        Authentication::Basic => Credentials::basic(username, password),
-        _ => Credentials::negotiate(username, password),
-    };
-    let options = ClientOptions::new(endpoint.url.as_str(), credentials)
+    let options = ClientOptions::new(endpoint.url.as_str(), credentials(endpoint))
         .allow_unencrypted(endpoint.allow_unencrypted)
         .max_connections(max_sessions.saturating_mul(CONNECTIONS_PER_SESSION));
     match &endpoint.ca_file {
@@ -172,9 +169,37 @@ fn client_options(endpoint: &Endpoint, max_sessions: usize) -> ClientOptions {
     }
 }
 
+/// Negotiate is NTLM, unless the settings say where Kerberos finds its realm: then it is Kerberos, and NTLM no more.
+fn credentials(endpoint: &Endpoint) -> Credentials {
+    let (username, password) = (endpoint.username.clone(), endpoint.password.clone());
+    let credentials = match endpoint.authentication {
+        Authentication::Basic => Credentials::basic(username, password),
+        Authentication::Negotiate => Credentials::negotiate(username, password),
+        Authentication::Kerberos => Credentials::kerberos(username, password),
+        Authentication::CredSsp => Credentials::credssp(username, password),
+        Authentication::Default => Credentials::default_method(username, password),
+    };
+    let Kerberos { realm, kdc } = &endpoint.kerberos;
+    if realm.is_none() && kdc.is_none() {
+        return credentials;
+    }
+    let mut options = KerberosOptions::default();
+    if let Some(realm) = realm {
+        options = options.realm(realm);
+    }
+    if let Some(kdc) = kdc {
+        options = options.kdc(kdc);
+    }
+    credentials.with_kerberos(options)
+}
+
 /// What the client refuses before any traffic is a matter of the settings.
-fn refused(endpoint: &Endpoint, error: &psrp_client::wsman::client::Error) -> SettingsError {
+fn refused(endpoint: &Endpoint, error: &HttpError) -> SettingsError {
+    let kdc = endpoint.kerberos.kdc.clone();
     let (key, value, remedy) = match &endpoint.ca_file {
+        _ if matches!(error, HttpError::Kerberos(_)) => {
+            ("kerberos.kdc", kdc.unwrap_or_default(), "name it as host or host:port")
+        }
         Some(file) => {
             ("endpoint.ca_file", file.display().to_string(), "name a PEM file with certificates")
         }

@@ -194,7 +194,7 @@ fn allow_secrets(settings: &Settings) -> Result<(), Decided> {
         return Ok(());
     };
     let allowed = &settings.export.password_methods;
-    if allowed.iter().any(|own| own.effective() == method.effective()) {
+    if allowed.contains(&method) {
         return Ok(());
     }
     let names: Vec<_> = allowed.iter().copied().map(Authentication::name).collect();

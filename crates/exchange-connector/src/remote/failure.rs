@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use exchange_cmdlets::{ErrorClass, TransportError, classify};
 use psrp_client::psrp::BreakCause;
-use psrp_client::wsman::client::Error as HttpError;
+use psrp_client::wsman::client::{Error as HttpError, KerberosError};
 use psrp_client::wsman::{Advice, Fault, FaultCode};
 
 use super::error_record;
@@ -33,6 +33,7 @@ fn refuses_account(error: &HttpError) -> bool {
         HttpError::BadCredentials { .. }
         | HttpError::NotOffered { .. }
         | HttpError::Security(_) => true,
+        HttpError::Kerberos(error) => !matches!(error, KerberosError::Unreachable { .. }),
         HttpError::Http(answer) => matches!(answer.status, 401 | 403),
         HttpError::Fault { fault, .. } => {
             fault.code == Some(FaultCode::ACCESS_DENIED)

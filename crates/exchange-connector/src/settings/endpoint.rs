@@ -51,13 +51,13 @@ pub enum EndpointKind {
 pub enum Authentication {
     /// User name and password with each request.
     Basic,
-    /// Kerberos or NTLM, whichever works.
+    /// NTLM; or Kerberos, when the settings say where it finds its realm.
     Negotiate,
     /// Kerberos alone.
     Kerberos,
     /// Negotiate that also hands the password to the server.
     CredSsp,
-    /// What Windows would choose: the same as Negotiate.
+    /// What the server offers: Negotiate, else Kerberos, never Basic.
     Default,
 }
 
@@ -81,15 +81,6 @@ impl Authentication {
             Self::Kerberos => "Kerberos",
             Self::CredSsp => "CredSSP",
             Self::Default => "Default",
-        }
-    }
-
-    /// The method that is really used: `Default` stands for Negotiate.
-    #[must_use]
-    pub fn effective(self) -> Self {
-        match self {
-            Self::Default => Self::Negotiate,
-            other => other,
         }
     }
 }
