@@ -6,6 +6,7 @@
     reason = "tests panic and print"
 )]
 
+mod engine;
 mod peer;
 mod refusals;
 mod simulated;

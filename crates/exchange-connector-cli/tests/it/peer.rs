@@ -343,3 +343,30 @@ fn an_import_cut_short_is_incomplete() {
     assert_eq!(cut.last()["type"], "incomplete");
     assert!(cut.of_type("complete").is_empty());
 }
+
+#[test]
+fn import_with_kerberos() {
+    let Some(peer) = Peer::start(&["--mailboxes", "30", "--kerberos"]) else { return };
+    let folder = Folder::new();
+    let kdc = peer.facts["kdc"].as_str().unwrap();
+    for method in ["Kerberos", "Negotiate"] {
+        let settings =
+            peer.settings("OnPremises", method, "New").replace(r"TEST\svc", "svc@test.local")
+                + &format!("[kerberos]\nrealm = \"TEST.LOCAL\"\nkdc = \"{kdc}\"\n");
+        let config = folder.write("settings.toml", &settings);
+        let imported = run(&["--config", &config, "import"], "").expect_code(0);
+        assert_eq!(imported.last()["objects"], 30);
+    }
+    assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
+}
+
+#[test]
+fn a_lost_answer_to_the_creation_of_a_shell_leaves_none_behind() {
+    let Some(peer) = Peer::start(&["--mailboxes", "1", "--fault", "drop-after@Create:1"]) else {
+        return;
+    };
+    let folder = Folder::new();
+    let config = folder.write("settings.toml", &peer.settings("OnPremises", "Negotiate", "New"));
+    run(&["--config", &config, "import"], "").expect_code(4);
+    assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
+}
