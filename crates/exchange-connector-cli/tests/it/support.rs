@@ -120,6 +120,7 @@ impl Peer {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if line.is_empty() && options.contains(&"--kerberos") {
+            let _ = child.wait();
             println!("skipped: the peer server cannot start a KDC here");
             return None;
         }
