@@ -1,8 +1,10 @@
 //! Checks and tools of this workspace.
 //!
 //! `cargo xtask ci` runs what has to hold before a change goes in, each part of it also alone as `cargo xtask check`;
-//! `inspect` reads recordings; `conformance` compares this workspace with recordings and with Microsoft's engine.
+//! `inspect` reads recordings; `conformance` compares this workspace with recordings and with Microsoft's engine;
+//! `bench` measures how fast mailboxes are decoded.
 
+mod bench;
 mod check;
 mod conformance;
 mod inspect;
@@ -31,6 +33,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Compare this workspace with recordings and with Microsoft's engine
     Conformance(conformance::Conformance),
+    /// Measure how fast mailboxes are decoded, beside what limits it
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Conformance(conformance) => conformance.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

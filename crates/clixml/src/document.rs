@@ -39,7 +39,7 @@ pub fn read_value_with_limits(bytes: &[u8], limits: Limits) -> Result<Value, Err
     }
 }
 
-/// Reads a CLIXML file: an `Objs` element or a bare value, in UTF-8 or (with a byte order mark) UTF-16, also after a
+/// Reads a CLIXML file: an `Objs` element or a bare value, in UTF-8 or (with a byte order mark) UTF-16 or UTF-32, also after a
 /// first line `#< CLIXML`.
 ///
 /// # Errors

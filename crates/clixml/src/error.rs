@@ -5,11 +5,11 @@ use crate::limits::Limit;
 /// Why CLIXML could not be read, or a value not be turned into or from Rust data.
 ///
 /// Positions count bytes from the start of the document's text: of the input itself for UTF-8 (after its byte order
-/// mark), of its UTF-8 form for UTF-16.
+/// mark), of its UTF-8 form for UTF-16 and UTF-32.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes are neither UTF-8 nor, after a byte order mark, UTF-16.
+    /// The bytes are neither UTF-8 nor, after a byte order mark, UTF-16 or UTF-32.
     #[error("the document is not well-formed {encoding} at byte {position}")]
     Encoding {
         /// The encoding expected.
@@ -113,6 +113,19 @@ pub enum Error {
     /// A `Deserialize` or `Serialize` implementation refused; the text is its own.
     #[error("{0}")]
     Custom(String),
+}
+
+impl Error {
+    /// Whether nothing behind it can be read, as tags do not match or there is too much of something.
+    pub(crate) fn ends_document(&self) -> bool {
+        matches!(
+            self,
+            Self::Syntax { .. }
+                | Self::NotWellFormed { .. }
+                | Self::Doctype { .. }
+                | Self::Limit { .. }
+        )
+    }
 }
 
 /// A rule of XML that this crate watches itself.

@@ -38,9 +38,14 @@ impl<'a> Escaped<'a> {
     /// Undoes the escapes, without a copy where there are none; lone surrogates become U+FFFD.
     #[must_use]
     pub fn decode_lossy(&self) -> Cow<'_, str> {
+        lossy(&self.0)
+    }
+
+    /// Undoes the escapes, borrowing from the document where there are none; lone surrogates become U+FFFD.
+    pub(crate) fn into_lossy(self) -> Cow<'a, str> {
         match unescape(&self.0) {
             Some(text) => Cow::Owned(text.into_string_lossy()),
-            None => Cow::Borrowed(&self.0),
+            None => self.0,
         }
     }
 
@@ -51,6 +56,14 @@ impl<'a> Escaped<'a> {
             Some(text) => text,
             None => Text::from(self.0),
         }
+    }
+}
+
+/// Undoes the escapes in `text`, borrowing where there are none; lone surrogates become U+FFFD.
+pub(crate) fn lossy(text: &str) -> Cow<'_, str> {
+    match unescape(text) {
+        Some(text) => Cow::Owned(text.into_string_lossy()),
+        None => Cow::Borrowed(text),
     }
 }
 

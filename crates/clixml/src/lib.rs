@@ -9,6 +9,8 @@
 //! - [`from_str`], [`from_slice`], [`from_value`] and [`to_string`]: Rust data by way of serde;
 //! - [`read_value`] and [`write_value`] with [`Value`]: a message body as it is, nothing lost;
 //! - [`read_document`] and [`write_document`]: files, whatever their encoding;
+//! - [`Objects`]: the objects of a document one by one, as values or Rust data; one that cannot be read is an error of its
+//!   own and not its neighbours';
 //! - [`Reader`]: events, for documents too large for a tree.
 //!
 //! ```
@@ -42,11 +44,20 @@
 //! What a peer sends is never trusted: there is no recursion on input, document type declarations are refused, and
 //! [`Limits`] bound depth, elements, texts, references and attributes.
 //!
+//! A [`Value`] implements serde's traits too: it stands for itself in CLIXML, and in other formats has a form by element
+//! names, `{"I32": 7}`, in which nothing is lost.
+//!
+//! The XML is scanned by this crate's own scanner. For 2,000 mailboxes of 10 KB, the events alone of a good general library
+//! (quick-xml 0.42) take as long as the whole tree of values takes here, 60 ms, and half as long again as reading them into a
+//! struct of 24 fields, 40 ms. Well-formedness is checked all the same, and a test compares the tokens with that library's on
+//! recorded documents.
+//!
 //! Implements [MS-PSRP] 2.2.5 Serialization, with the deviations that the PowerShell 5.1 and 7.6 engines show.
 //! [`dump`] gives canonical texts of documents for comparisons. There are no features.
 //!
 //! [MS-PSRP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-psrp/
 
+mod byte_class;
 mod date_time;
 mod de;
 mod decimal;
@@ -55,11 +66,16 @@ pub mod dump;
 mod error;
 mod escape;
 mod index;
+mod known_names;
 mod limits;
 mod number;
+mod objects;
+#[doc(hidden)]
+pub mod oracle;
 mod primitive_serde;
 mod progress;
 mod reader;
+mod ref_table;
 mod ser;
 mod source;
 mod tag;
@@ -68,12 +84,13 @@ mod time_span;
 mod tree;
 mod type_names;
 mod value;
+mod value_serde;
 mod version;
 mod write;
 mod xml;
 
 pub use date_time::{DateTime, DateTimeError, DateTimeKind};
-pub use de::{from_slice, from_str, from_value};
+pub use de::{from_slice, from_slice_with_limits, from_str, from_value};
 pub use decimal::{Decimal, DecimalError};
 pub use document::{
     Document, read_document, read_document_with_limits, read_value, read_value_with_limits,
@@ -82,6 +99,7 @@ pub use error::{Error, WellFormedness};
 pub use escape::Escaped;
 pub use index::Index;
 pub use limits::{Limit, Limits};
+pub use objects::Objects;
 pub use progress::Progress;
 pub use reader::{ContainerKind, Event, Label, Reader};
 pub use ser::{to_string, to_value};

@@ -3,6 +3,22 @@
 use std::fmt;
 
 /// What a document may ask of its reader. The defaults are far above what Exchange sends and far below what hurts.
+///
+/// ```
+/// use clixml::{Error, Limit, Limits, read_value_with_limits};
+///
+/// let limits = Limits::default();
+/// let spelled_out = limits
+///     .with_depth(512)
+///     .with_elements(20_000_000)
+///     .with_text(256 * 1024 * 1024)
+///     .with_references(1_000_000)
+///     .with_attributes(32);
+/// assert_eq!(limits, spelled_out);
+///
+/// let refused = read_value_with_limits(b"<S>too long</S>", limits.with_text(7));
+/// assert!(matches!(refused, Err(Error::Limit { limit: Limit::Text, allowed: 7, .. })));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     pub(crate) depth: usize,
@@ -54,6 +70,8 @@ impl Limits {
     }
 
     /// Sets how many elements the document may have in all: 20,000,000 by default.
+    ///
+    /// When it is read into Rust data, what has to be looked at twice counts twice.
     #[must_use]
     pub fn with_elements(mut self, elements: usize) -> Self {
         self.elements = elements;

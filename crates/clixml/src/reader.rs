@@ -5,17 +5,23 @@
 //!
 //! [MS-PSRP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-psrp/
 
+mod usual;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+pub(crate) use usual::UsualPart;
+
+use crate::de::Defined;
 use crate::error::Error;
 use crate::escape::Escaped;
 use crate::limits::{Limit, Limits};
+use crate::ref_table::RefTable;
 use crate::source::Source;
 use crate::tag::PrimitiveTag;
-use crate::type_names::TypeNames;
+use crate::type_names::{self, TypeNames};
 use crate::value::{ObjectId, Value};
-use crate::xml::{Scanner, Tag, append, is_blank};
+use crate::xml::{Mark, Scanner, Tag, append, is_blank};
 
 /// A pull reader over one document.
 ///
@@ -40,10 +46,18 @@ pub struct Reader<'a> {
     scanner: Scanner<'a>,
     limits: Limits,
     open: Vec<Open>,
-    objects: HashMap<Cow<'a, str>, ObjectId>,
-    type_names: HashMap<Cow<'a, str>, TypeNames>,
+    objects: RefTable<'a, ObjectId>,
+    type_names: RefTable<'a, TypeNames>,
     next_object: u32,
     references: usize,
+    /// What was defined before and around the part of a document that is read.
+    outside: Option<Defined<'a>>,
+    /// Where to go on after objects from outside, with the depth around them, the innermost last.
+    returns: Vec<(usize, Mark)>,
+    /// The numbers of the objects of such a part by the places where they stand, for an object from outside may have some of
+    /// them in it.
+    places: HashMap<usize, ObjectId>,
+    has_been_outside: bool,
 }
 
 /// What a document consists of, in document order. Each event that starts something is paired with an [`Event::End`].
@@ -218,11 +232,46 @@ impl<'a> Reader<'a> {
             scanner: Scanner::new(source.xml(), limits),
             limits,
             open: Vec::with_capacity(16),
-            objects: HashMap::new(),
-            type_names: HashMap::new(),
+            objects: RefTable::default(),
+            type_names: RefTable::default(),
             next_object: 0,
             references: 0,
+            outside: None,
+            returns: Vec::new(),
+            places: HashMap::new(),
+            has_been_outside: false,
         }
+    }
+
+    /// Makes a reader of the element at the scanner's place: what it points at outside becomes part of it.
+    pub(crate) fn of_part(
+        scanner: Scanner<'a>,
+        limits: Limits,
+        outside: Defined<'a>,
+        references: usize,
+    ) -> Self {
+        Self {
+            scanner,
+            limits,
+            open: Vec::new(),
+            objects: RefTable::default(),
+            type_names: RefTable::default(),
+            next_object: 0,
+            references,
+            outside: Some(outside),
+            returns: Vec::new(),
+            places: HashMap::new(),
+            has_been_outside: false,
+        }
+    }
+
+    /// Gives back what [`of_part`](Self::of_part) was given.
+    pub(crate) fn into_part(self) -> (Scanner<'a>, Defined<'a>, usize) {
+        (self.scanner, self.outside.unwrap_or_default(), self.references)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.scanner.depth()
     }
 
     /// Gives the number of bytes read so far.
@@ -240,7 +289,7 @@ impl<'a> Reader<'a> {
     pub fn next_event(&mut self) -> Result<Option<Event<'a>>> {
         loop {
             let token = self.scanner.next()?;
-            if !is_blank(&token.text) {
+            if !token.text.is_empty() && !is_blank(&token.text) {
                 return Err(Error::StrayText { position: self.position(), parent: self.parent() });
             }
             match token.tag {
@@ -250,10 +299,20 @@ impl<'a> Reader<'a> {
                 Tag::Start { local } => return self.element(local).map(Some),
                 Tag::End => match self.open.pop() {
                     Some(Open::Objs) | None => {}
-                    Some(_) => return Ok(Some(Event::End)),
+                    Some(_) => {
+                        self.come_back();
+                        return Ok(Some(Event::End));
+                    }
                 },
                 Tag::Eof => return Ok(None),
             }
+        }
+    }
+
+    /// Goes on behind the reference when an object from outside has ended.
+    fn come_back(&mut self) {
+        if let Some((_, mark)) = self.returns.pop_if(|(depth, _)| *depth == self.scanner.depth()) {
+            self.scanner.go_back(mark);
         }
     }
 
@@ -305,9 +364,12 @@ impl<'a> Reader<'a> {
             "TNRef" => {
                 self.leaf("TNRef")?;
                 let ref_id = ref_id.cloned().unwrap_or_default();
-                match self.type_names.get(&ref_id) {
-                    Some(names) => Event::TypeNames(names.clone()),
-                    None => Event::UnknownTypeNames { ref_id },
+                match self.type_names.get(&ref_id).cloned() {
+                    Some(names) => Event::TypeNames(names),
+                    None => match self.type_names_outside(ref_id.clone())? {
+                        Some(names) => Event::TypeNames(names),
+                        None => Event::UnknownTypeNames { ref_id },
+                    },
                 }
             }
             "ToString" => Event::ToString(Escaped::new(self.leaf("ToString")?)),
@@ -318,15 +380,11 @@ impl<'a> Reader<'a> {
     }
 
     fn read_type_names(&mut self, ref_id: Option<&Cow<'a, str>>) -> Result<TypeNames> {
-        let mut names = Vec::with_capacity(4);
-        loop {
-            match self.scanner.next()?.tag {
-                Tag::Start { local: "T" } => names.push(Escaped::new(self.leaf("T")?).into_text()),
-                Tag::Start { local } => return Err(self.misplaced(local, "TN")),
-                Tag::End | Tag::Eof => break,
-            }
+        let place = self.scanner.tag_position();
+        if let (Some(outside), Some(ref_id)) = (&mut self.outside, ref_id) {
+            outside.type_names.define(ref_id.clone(), place);
         }
-        let names = TypeNames::from(names);
+        let names = type_names::read(&mut self.scanner)?;
         if let Some(id) = ref_id {
             self.type_names.insert(id.clone(), names.clone());
         }
@@ -350,6 +408,12 @@ impl<'a> Reader<'a> {
         }
         match local {
             "Obj" => {
+                if let Some(target) = self.came_already() {
+                    let depth = self.scanner.depth() - 1;
+                    self.scanner.skip(depth, |_, _| {})?;
+                    let ref_id = ref_id.unwrap_or_default();
+                    return Ok(Event::Reference { label, target: Some(target), ref_id });
+                }
                 let id = self.register_object(ref_id);
                 Ok(self.start(Open::Object, Event::StartObject { label, id }))
             }
@@ -362,6 +426,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Gives the number of the object that begins here when it was read already, in or as an object from outside.
+    fn came_already(&self) -> Option<ObjectId> {
+        if !self.has_been_outside {
+            return None;
+        }
+        self.places.get(&self.scanner.tag_position()).copied()
+    }
+
     fn start(&mut self, open: Open, event: Event<'a>) -> Event<'a> {
         self.open.push(open);
         event
@@ -369,6 +441,13 @@ impl<'a> Reader<'a> {
 
     /// Gives the object its number before its children are read, so that they can point at it.
     fn register_object(&mut self, ref_id: Option<Cow<'a, str>>) -> ObjectId {
+        let place = self.scanner.tag_position();
+        if let Some(outside) = &mut self.outside {
+            self.places.insert(place, ObjectId::new(self.next_object));
+            if let Some(ref_id) = &ref_id {
+                outside.objects.define(ref_id.clone(), place);
+            }
+        }
         let id = ObjectId::new(self.next_object);
         // A document of 2^32 objects would be over 20 GB; the ids would repeat then, and nothing worse happen.
         self.next_object = self.next_object.wrapping_add(1);
@@ -384,18 +463,48 @@ impl<'a> Reader<'a> {
             let (limit, allowed) = (Limit::References, self.limits.references);
             return Err(Error::Limit { limit, allowed, position: self.position() });
         }
+        let place = self.scanner.tag_position();
         self.leaf("Ref")?;
         let target = self.objects.get(&ref_id).copied();
+        if target.is_none()
+            && let Some(outside) = &self.outside
+            && let Some(object) = outside.objects.get(&ref_id).and_then(|at| at.before(place))
+        {
+            return self.object_outside(object, label);
+        }
         Ok(Event::Reference { label, target, ref_id })
+    }
+
+    /// Reads an object from outside in place of the reference that was just read.
+    fn object_outside(&mut self, place: usize, label: Label<'a>) -> Result<Event<'a>> {
+        self.has_been_outside = true;
+        self.returns.push((self.scanner.depth(), self.scanner.mark()));
+        self.scanner.read_again(place);
+        self.scanner.next()?;
+        let (_, ref_id) = self.take_attributes();
+        let id = self.register_object(ref_id);
+        Ok(self.start(Open::Object, Event::StartObject { label, id }))
+    }
+
+    /// Reads type names from outside, and comes back.
+    fn type_names_outside(&mut self, ref_id: Cow<'a, str>) -> Result<Option<TypeNames>> {
+        let Some(outside) = &self.outside else { return Ok(None) };
+        let place = self.scanner.position_in_text();
+        let Some(place) = outside.type_names.get(&ref_id).and_then(|at| at.before(place)) else {
+            return Ok(None);
+        };
+        let mark = self.scanner.mark();
+        self.scanner.read_again(place);
+        self.scanner.next()?;
+        let names = type_names::read(&mut self.scanner)?;
+        self.scanner.go_back(mark);
+        self.type_names.insert(ref_id, names.clone());
+        Ok(Some(names))
     }
 
     /// Reads the text of the element that began last, which must have no child elements.
     fn leaf(&mut self, parent: &'static str) -> Result<Cow<'a, str>> {
-        let token = self.scanner.next()?;
-        match token.tag {
-            Tag::Start { local } => Err(self.misplaced(local, parent)),
-            Tag::End | Tag::Eof => Ok(token.text),
-        }
+        self.scanner.leaf()?.map_err(|local| self.misplaced(local, parent))
     }
 
     /// Skips the element that began last with all it holds, and gives its own text. Objects in it are counted all the same.

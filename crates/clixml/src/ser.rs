@@ -5,6 +5,7 @@ use serde::ser::{self, Serialize};
 use crate::error::Error;
 use crate::type_names::TypeNames;
 use crate::value::{Content, Object, Value};
+use crate::value_serde;
 use crate::write::write_value;
 
 /// Writes Rust data as the body of a PSRP message: see [`to_value`].
@@ -129,9 +130,14 @@ impl ser::Serializer for ValueSerializer {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         data: &T,
     ) -> Result<Value, Error> {
+        if name == value_serde::NAME
+            && let Some(value) = value_serde::take(data)
+        {
+            return Ok(value);
+        }
         data.serialize(self)
     }
 

@@ -23,16 +23,21 @@ pub enum Encoding {
     Utf16Le,
     /// UTF-16, big-endian.
     Utf16Be,
+    /// UTF-32, little-endian.
+    Utf32Le,
+    /// UTF-32, big-endian.
+    Utf32Be,
 }
 
 impl Encoding {
-    /// Gives the short name used in reports: `utf-8`, `utf-8-bom` or `utf-16`.
+    /// Gives the short name used in reports: `utf-8`, `utf-8-bom`, `utf-16` or `utf-32`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "utf-8",
             Self::Utf8Bom => "utf-8-bom",
             Self::Utf16Le | Self::Utf16Be => "utf-16",
+            Self::Utf32Le | Self::Utf32Be => "utf-32",
         }
     }
 }
@@ -40,7 +45,7 @@ impl Encoding {
 const FIRST_LINE: &str = "#< CLIXML";
 
 impl<'a> Source<'a> {
-    /// Decodes a document: UTF-8, or UTF-16 after its byte order mark. UTF-8 is borrowed.
+    /// Decodes a document: UTF-8, or UTF-16 or UTF-32 after its byte order mark. UTF-8 is borrowed.
     ///
     /// # Errors
     ///
@@ -48,6 +53,11 @@ impl<'a> Source<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Error> {
         let (text, encoding) = if let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
             (utf8(rest, 3)?, Encoding::Utf8Bom)
+        } else if let Some(rest) = bytes.strip_prefix(b"\xFF\xFE\0\0") {
+            // As UTF-16 it would begin with a character that XML forbids.
+            (utf32(rest, u32::from_le_bytes)?, Encoding::Utf32Le)
+        } else if let Some(rest) = bytes.strip_prefix(b"\0\0\xFE\xFF") {
+            (utf32(rest, u32::from_be_bytes)?, Encoding::Utf32Be)
         } else if let Some(rest) = bytes.strip_prefix(b"\xFF\xFE") {
             (utf16(rest, u16::from_le_bytes)?, Encoding::Utf16Le)
         } else if let Some(rest) = bytes.strip_prefix(b"\xFE\xFF") {
@@ -68,10 +78,23 @@ impl<'a> Source<'a> {
     /// error stream.
     #[must_use]
     pub fn xml(&self) -> &str {
-        match self.text.strip_prefix(FIRST_LINE) {
-            Some(rest) => rest.split_once('\n').map_or("", |(_, xml)| xml),
-            None => &self.text,
+        xml_of(&self.text)
+    }
+
+    /// Gives the same when the bytes were UTF-8, for as long as they live.
+    pub(crate) fn borrowed_xml(&self) -> Option<&'a str> {
+        match self.text {
+            Cow::Borrowed(text) => Some(xml_of(text)),
+            Cow::Owned(_) => None,
         }
+    }
+}
+
+/// Leaves out a first line `#< CLIXML`.
+pub(crate) fn xml_of(text: &str) -> &str {
+    match text.strip_prefix(FIRST_LINE) {
+        Some(rest) => rest.split_once('\n').map_or("", |(_, xml)| xml),
+        None => text,
     }
 }
 
@@ -110,6 +133,19 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, Error> 
     Ok(Cow::Owned(text))
 }
 
+fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Result<Cow<'_, str>, Error> {
+    let (quads, rest) = bytes.as_chunks::<4>();
+    let error = |position| Error::Encoding { encoding: "UTF-32", position };
+    if !rest.is_empty() {
+        return Err(error(bytes.len() + 3));
+    }
+    let mut text = String::with_capacity(quads.len());
+    for (at, quad) in quads.iter().enumerate() {
+        text.push(char::from_u32(unit(*quad)).ok_or_else(|| error(4 + 4 * at))?);
+    }
+    Ok(Cow::Owned(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Encoding, Source};
@@ -127,6 +163,8 @@ mod tests {
         check(b"\xEF\xBB\xBF<S/>", Encoding::Utf8Bom, "<S/>");
         check(b"\xFF\xFE<\0S\0/\0>\0", Encoding::Utf16Le, "<S/>");
         check(b"\xFE\xFF\0<\0S\0/\0>", Encoding::Utf16Be, "<S/>");
+        check(b"\xFF\xFE\0\0<\0\0\0S\0\0\0/\0\0\0>\0\0\0", Encoding::Utf32Le, "<S/>");
+        check(b"\0\0\xFE\xFF\0\0\0<\0\0\0S\0\0\0/\0\0\0>", Encoding::Utf32Be, "<S/>");
         check(b"", Encoding::Utf8, "");
     }
 
@@ -143,5 +181,7 @@ mod tests {
         let error = Source::decode(b"\xFF\xFE<\0\x00\xD8S\0").unwrap_err();
         assert_eq!(error.to_string(), "the document is not well-formed UTF-16 at byte 4");
         assert!(Source::decode(b"\xFF\xFE<").is_err());
+        assert!(Source::decode(b"\xFF\xFE\0\0<\0\0").is_err());
+        assert!(Source::decode(b"\xFF\xFE\0\0\0\xD8\0\0").is_err());
     }
 }

@@ -105,33 +105,45 @@ impl PrimitiveTag {
     /// Finds the tag by the element's name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "Nil" => Self::Nil,
-            "S" => Self::String,
-            "C" => Self::Char,
-            "B" => Self::Bool,
-            "DT" => Self::DateTime,
-            "TS" => Self::TimeSpan,
-            "By" => Self::U8,
-            "SB" => Self::I8,
-            "U16" => Self::U16,
-            "I16" => Self::I16,
-            "U32" => Self::U32,
-            "I32" => Self::I32,
-            "U64" => Self::U64,
-            "I64" => Self::I64,
-            "Sg" => Self::F32,
-            "Db" => Self::F64,
-            "D" => Self::Decimal,
-            "BA" => Self::Bytes,
-            "G" => Self::Guid,
-            "URI" => Self::Uri,
-            "Version" => Self::Version,
-            "XD" => Self::Xml,
-            "SBK" => Self::ScriptBlock,
-            "SS" => Self::SecureString,
+        Some(match name.as_bytes() {
+            b"Nil" => Self::Nil,
+            b"S" => Self::String,
+            b"C" => Self::Char,
+            b"B" => Self::Bool,
+            b"DT" => Self::DateTime,
+            b"TS" => Self::TimeSpan,
+            b"By" => Self::U8,
+            b"SB" => Self::I8,
+            b"U16" => Self::U16,
+            b"I16" => Self::I16,
+            b"U32" => Self::U32,
+            b"I32" => Self::I32,
+            b"U64" => Self::U64,
+            b"I64" => Self::I64,
+            b"Sg" => Self::F32,
+            b"Db" => Self::F64,
+            b"D" => Self::Decimal,
+            b"BA" => Self::Bytes,
+            b"G" => Self::Guid,
+            b"URI" => Self::Uri,
+            b"Version" => Self::Version,
+            b"XD" => Self::Xml,
+            b"SBK" => Self::ScriptBlock,
+            b"SS" => Self::SecureString,
             _ => return None,
         })
+    }
+
+    /// Finds the tag that `bytes` begin with, in the order of the document from the lowest byte, and its length. `None` also
+    /// for the one tag of more than five letters.
+    #[inline]
+    pub(crate) fn at_start(bytes: u64) -> Option<(Self, usize)> {
+        let length = [1, 2, 3]
+            .into_iter()
+            .find(|length| matches!((bytes >> (8 * length)) & 0xFF, 0x20 | 0x2F | 0x3E))?;
+        let letters = bytes & ((1 << (8 * length)) - 1);
+        let (tag, known) = *BY_LETTERS.get(place(letters))?;
+        if known == letters { Some((tag, length)) } else { None }
     }
 
     /// Whether the text is a string with the engine's escapes in it.
@@ -150,11 +162,7 @@ impl PrimitiveTag {
             Self::Xml => Value::Xml(Escaped::new(text).into_text()),
             Self::ScriptBlock => Value::ScriptBlock(Escaped::new(text).into_text()),
             Self::Char => Value::Char(parse(&text)?),
-            Self::Bool => match text.trim() {
-                "true" | "1" => Value::Bool(true),
-                "false" | "0" => Value::Bool(false),
-                _ => return None,
-            },
+            Self::Bool => Value::Bool(parse_bool(&text)?),
             Self::DateTime => Value::DateTime(parse(&text)?),
             Self::TimeSpan => Value::TimeSpan(parse(&text)?),
             Self::U8 => Value::U8(parse(&text)?),
@@ -170,6 +178,10 @@ impl PrimitiveTag {
             Self::Decimal => Value::Decimal(parse(&text)?),
             Self::Bytes => Value::Bytes(parse_base64(&text)?),
             Self::Guid => Value::Guid(Uuid::try_parse(text.trim()).ok()?),
+            // .NET has no empty version, but some writer may: it is not worth the whole object.
+            Self::Version if text.is_empty() => {
+                Value::Unknown { tag: self.as_str().to_owned(), text: String::new() }
+            }
             Self::Version => Value::Version(parse(&text)?),
             Self::SecureString => match parse_base64(&text) {
                 Some(bytes) => Value::SecureString(bytes),
@@ -180,11 +192,81 @@ impl PrimitiveTag {
     }
 }
 
+/// The tags of at most three letters, with those as a number, in the places that [`place`] gives them.
+const BY_LETTERS: [(PrimitiveTag, u64); 64] = {
+    use PrimitiveTag as Tag;
+    const TAGS: [PrimitiveTag; 23] = [
+        Tag::Nil,
+        Tag::String,
+        Tag::Char,
+        Tag::Bool,
+        Tag::DateTime,
+        Tag::TimeSpan,
+        Tag::U8,
+        Tag::I8,
+        Tag::U16,
+        Tag::I16,
+        Tag::U32,
+        Tag::I32,
+        Tag::U64,
+        Tag::I64,
+        Tag::F32,
+        Tag::F64,
+        Tag::Decimal,
+        Tag::Bytes,
+        Tag::Guid,
+        Tag::Uri,
+        Tag::Xml,
+        Tag::ScriptBlock,
+        Tag::SecureString,
+    ];
+    let mut table = [(Tag::Nil, 0); 64];
+    let mut rest: &[PrimitiveTag] = &TAGS;
+    while let Some((tag, others)) = rest.split_first() {
+        let letters = letters(tag.as_str().as_bytes());
+        let place = place(letters);
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the compiler evaluates this, and a bad place stops it"
+        )]
+        let known = &mut table[place];
+        assert!(known.1 == 0, "two tags have the same place");
+        *known = (*tag, letters);
+        rest = others;
+    }
+    table
+};
+
+const fn letters(name: &[u8]) -> u64 {
+    let mut letters = 0;
+    let mut rest = name;
+    while let Some((last, before)) = rest.split_last() {
+        letters = letters << 8 | *last as u64;
+        rest = before;
+    }
+    letters
+}
+
+/// Gives each tag a place of its own; the factor was searched for.
+#[inline]
+const fn place(letters: u64) -> usize {
+    (letters.wrapping_mul(0x91B7_584A_2265_B1F5) >> 58) as usize
+}
+
+/// The engine writes `true` and `false`; other writers use .NET's `True` and `False`.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text.trim() {
+        "true" | "1" | "True" => Some(true),
+        "false" | "0" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 fn parse<T: FromStr>(text: &str) -> Option<T> {
     text.trim().parse().ok()
 }
 
-fn parse_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn parse_base64(text: &str) -> Option<Vec<u8>> {
     if !text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         return STANDARD.decode(text).ok();
     }
@@ -241,7 +323,7 @@ mod tests {
         check("I32", "99999999999", None);
         check("I32", "", None);
         check("I32", "1,000", None);
-        check("B", "True", None);
+        check("B", "yes", None);
         check("C", "a", None);
         check("G", "x", None);
         check("BA", "A", None);

@@ -6,15 +6,18 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use compact_str::CompactString;
+
 /// A string of UTF-16 code units, lone surrogates included.
 ///
-/// Nearly every text is well-formed and is kept as UTF-8; [`Text::as_str`] then gives it without a copy.
+/// Nearly every text is well-formed and is kept as UTF-8; [`Text::as_str`] then gives it without a copy. Up to 24 bytes
+/// stand in the value itself, which spares most names and values of a mailbox an allocation.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Text(Repr);
 
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Repr {
-    Utf8(String),
+    Utf8(CompactString),
     /// INVARIANT: holds at least one lone surrogate, so that equal texts have equal representations.
     Wide(Box<[u16]>),
 }
@@ -24,7 +27,7 @@ impl Text {
     #[must_use]
     pub fn from_utf16(units: &[u16]) -> Self {
         match String::from_utf16(units) {
-            Ok(text) => Self(Repr::Utf8(text)),
+            Ok(text) => Self(Repr::Utf8(text.into())),
             Err(_) => Self(Repr::Wide(units.into())),
         }
     }
@@ -51,7 +54,7 @@ impl Text {
     #[must_use]
     pub fn into_string_lossy(self) -> String {
         match self.0 {
-            Repr::Utf8(text) => text,
+            Repr::Utf8(text) => text.into_string(),
             Repr::Wide(units) => String::from_utf16_lossy(&units),
         }
     }
@@ -83,7 +86,7 @@ impl Text {
 
 /// Compares two names the way PowerShell looks up members: character by character, ignoring case.
 pub(crate) fn equal_ignoring_case(left: &str, right: &str) -> bool {
-    if left.is_ascii() && right.is_ascii() {
+    if left.is_ascii() || right.is_ascii() {
         return left.eq_ignore_ascii_case(right);
     }
     left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
@@ -91,7 +94,7 @@ pub(crate) fn equal_ignoring_case(left: &str, right: &str) -> bool {
 
 impl Default for Text {
     fn default() -> Self {
-        Self(Repr::Utf8(String::new()))
+        Self(Repr::Utf8(CompactString::default()))
     }
 }
 
@@ -113,19 +116,22 @@ impl fmt::Display for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Repr::Utf8(text.to_owned()))
+        Self(Repr::Utf8(CompactString::new(text)))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Repr::Utf8(text))
+        Self(Repr::Utf8(text.into()))
     }
 }
 
 impl From<Cow<'_, str>> for Text {
     fn from(text: Cow<'_, str>) -> Self {
-        Self(Repr::Utf8(text.into_owned()))
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 

@@ -1,49 +1,181 @@
 //! From events to a tree of values, with a stack of its own instead of recursion.
 
+use std::borrow::Cow;
+
 use crate::document::Document;
 use crate::error::Error;
 use crate::escape::Escaped;
 use crate::limits::Limits;
 use crate::progress::Progress;
-use crate::reader::{ContainerKind, Event, Label, Reader};
+use crate::reader::{ContainerKind, Event, Label, Reader, UsualPart};
 use crate::source::Source;
+use crate::tag::PrimitiveTag;
+use crate::text::Text;
 use crate::value::{Content, Object, Property, Value};
+use crate::xml::Piece;
 
 pub(crate) fn build(source: &Source<'_>, limits: Limits) -> Result<Document, Error> {
     let mut reader = Reader::new(source, limits);
-    let mut builder = Builder::default();
-    while let Some(event) = reader.next_event()? {
-        builder.handle(&reader, event)?;
+    let mut builder = Builder::new();
+    loop {
+        builder.take_usual(&mut reader)?;
+        match reader.next_event()? {
+            Some(event) => builder.handle(&reader, event)?,
+            None => return Ok(builder.document),
+        }
     }
-    Ok(builder.document)
 }
 
-#[derive(Default)]
-struct Builder<'a> {
+/// Builds the value that begins at the reader's place and has `depth` elements around it.
+pub(crate) fn build_one(reader: &mut Reader<'_>, depth: usize) -> Result<Document, Error> {
+    let mut builder = Builder::new();
+    loop {
+        builder.take_usual(reader)?;
+        if !builder.document.values.is_empty() && reader.depth() <= depth {
+            return Ok(builder.document);
+        }
+        match reader.next_event()? {
+            Some(event) => builder.handle(reader, event)?,
+            None => return Ok(builder.document),
+        }
+    }
+}
+
+struct Builder {
     document: Document,
-    open: Vec<Open<'a>>,
+    /// The stream that the open value at the top belongs to.
+    stream: Option<Text>,
+    open: Vec<Open>,
+    /// The properties read so far of all open `Props` and `MS`, those of the innermost last, so that each list is allocated
+    /// once and in its right size.
+    members: Vec<Property>,
+    /// The same for the items of open containers.
+    items: Vec<Value>,
 }
 
-enum Open<'a> {
-    Object { label: Label<'a>, object: Box<Object> },
-    Adapted(Vec<Property>),
-    Extended(Vec<Property>),
-    Items { label: Label<'a>, kind: ContainerKind, items: Vec<Value> },
-    Dictionary { label: Label<'a>, entries: Vec<(Value, Value)> },
-    Entry { key: Value, value: Value },
-    Progress { label: Label<'a>, progress: Box<Progress> },
+enum Open {
+    Object {
+        name: Option<Text>,
+        object: Box<Object>,
+    },
+    /// `Props`, whose properties begin at this place of the builder's list.
+    Adapted(usize),
+    Extended(usize),
+    Items {
+        name: Option<Text>,
+        kind: ContainerKind,
+        start: usize,
+    },
+    Dictionary {
+        name: Option<Text>,
+        entries: Vec<(Value, Value)>,
+    },
+    Entry {
+        key: Value,
+        value: Value,
+    },
+    Progress {
+        name: Option<Text>,
+        progress: Box<Progress>,
+    },
 }
 
-impl<'a> Builder<'a> {
-    fn handle(&mut self, reader: &Reader<'a>, event: Event<'a>) -> Result<(), Error> {
+impl Builder {
+    /// Makes room for a usual object at once.
+    fn new() -> Self {
+        Self {
+            document: Document::default(),
+            stream: None,
+            open: Vec::with_capacity(8),
+            members: Vec::with_capacity(128),
+            items: Vec::with_capacity(32),
+        }
+    }
+
+    /// Takes what begins here one after the other, as long as it has its usual form: most of every document.
+    fn take_usual(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        loop {
+            match self.open.last_mut() {
+                Some(Open::Adapted(_) | Open::Extended(_)) => {
+                    while let Some((name, tag, text)) = reader.usual_primitive()? {
+                        let value = usual_value(reader, tag, text)?;
+                        if let Some(name) = name {
+                            self.members.push(Property { name: name.into(), value });
+                        }
+                    }
+                    if !self.take_usual_object(reader)? && !self.take_usual_end(reader) {
+                        return Ok(());
+                    }
+                }
+                Some(Open::Items { .. }) => {
+                    while let Some((_, tag, text)) = reader.usual_primitive()? {
+                        self.items.push(usual_value(reader, tag, text)?);
+                    }
+                    if !self.take_usual_object(reader)? && !self.take_usual_end(reader) {
+                        return Ok(());
+                    }
+                }
+                Some(Open::Object { object, .. }) => {
+                    if let Some((_, tag, text)) = reader.usual_primitive()? {
+                        object.content = Content::Value(usual_value(reader, tag, text)?);
+                        continue;
+                    }
+                    let Some(part) = reader.usual_part()? else { return Ok(()) };
+                    match part {
+                        UsualPart::TypeNames(names) => object.type_names = names,
+                        UsualPart::ToString(text) => {
+                            object.to_string.get_or_insert_with(|| text.into());
+                        }
+                        UsualPart::StartAdapted => {
+                            self.open.push(Open::Adapted(self.members.len()))
+                        }
+                        UsualPart::StartExtended => {
+                            self.open.push(Open::Extended(self.members.len()));
+                        }
+                        UsualPart::StartItems(kind) => {
+                            let start = self.items.len();
+                            self.open.push(Open::Items { name: None, kind, start });
+                        }
+                        UsualPart::End => {
+                            self.end();
+                            // The value that was asked for may end here.
+                            if self.open.is_empty() {
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn take_usual_object(&mut self, reader: &mut Reader<'_>) -> Result<bool, Error> {
+        let Some((name, id)) = reader.usual_object()? else { return Ok(false) };
+        let object = Box::new(Object::new().with_id(id));
+        self.open.push(Open::Object { name: name.map(Into::into), object });
+        Ok(true)
+    }
+
+    fn take_usual_end(&mut self, reader: &mut Reader<'_>) -> bool {
+        let is_end = reader.usual_end();
+        if is_end {
+            self.end();
+        }
+        is_end
+    }
+
+    fn handle(&mut self, reader: &Reader<'_>, event: Event<'_>) -> Result<(), Error> {
         match event {
             Event::Primitive { label, tag, text } => {
                 let value = reader.parse(tag, text)?;
-                self.add(label, value);
+                let name = self.name(label);
+                self.add(name, value);
             }
             Event::StartObject { label, id } => {
                 let object = Box::new(Object::new().with_id(id));
-                self.open.push(Open::Object { label, object });
+                let name = self.name(label);
+                self.open.push(Open::Object { name, object });
             }
             Event::TypeNames(names) => {
                 if let Some(Open::Object { object, .. }) = self.open.last_mut() {
@@ -54,26 +186,32 @@ impl<'a> Builder<'a> {
                 return Err(reader.unknown_reference("TNRef", &ref_id));
             }
             Event::ToString(text) => {
-                if let Some(Open::Object { object, .. }) = self.open.last_mut() {
+                if let Some(Open::Object { object, .. }) = self.open.last_mut()
+                    && object.to_string.is_none()
+                {
                     object.to_string = Some(text.into_text());
                 }
             }
-            Event::StartAdapted => self.open.push(Open::Adapted(Vec::new())),
-            Event::StartExtended => self.open.push(Open::Extended(Vec::new())),
+            Event::StartAdapted => self.open.push(Open::Adapted(self.members.len())),
+            Event::StartExtended => self.open.push(Open::Extended(self.members.len())),
             Event::StartContainer { label, kind: ContainerKind::Dictionary } => {
-                self.open.push(Open::Dictionary { label, entries: Vec::new() });
+                let name = self.name(label);
+                self.open.push(Open::Dictionary { name, entries: Vec::new() });
             }
             Event::StartContainer { label, kind } => {
-                self.open.push(Open::Items { label, kind, items: Vec::new() });
+                let name = self.name(label);
+                self.open.push(Open::Items { name, kind, start: self.items.len() });
             }
             Event::StartEntry => self.open.push(Open::Entry { key: Value::Nil, value: Value::Nil }),
             Event::StartProgress { label } => {
-                self.open.push(Open::Progress { label, progress: Box::default() });
+                let name = self.name(label);
+                self.open.push(Open::Progress { name, progress: Box::default() });
             }
             Event::ProgressPart { tag, text } => self.progress_part(reader, tag, text)?,
             Event::Reference { label, target, ref_id } => {
                 let target = target.ok_or_else(|| reader.unknown_reference("Ref", &ref_id))?;
-                self.add(label, Value::Ref(target));
+                let name = self.name(label);
+                self.add(name, Value::Ref(target));
             }
             Event::Unknown { label, tag, text } => self.add_unknown(label, tag, &text),
             Event::End => self.end(),
@@ -81,24 +219,32 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Takes the name out of a label, and notes the stream of a value at the top.
+    fn name(&mut self, label: Label<'_>) -> Option<Text> {
+        if self.open.is_empty() {
+            self.stream = label.stream.map(Escaped::into_text);
+        }
+        label.name.map(Escaped::into_text)
+    }
+
     /// Puts a value where it belongs: into the innermost open thing or at the top of the document.
-    fn add(&mut self, label: Label<'a>, value: Value) {
+    fn add(&mut self, name: Option<Text>, value: Value) {
         match self.open.last_mut() {
             None => {
                 self.document.values.push(value);
-                self.document.streams.push(label.stream.map(Escaped::into_text));
+                self.document.streams.push(self.stream.take());
             }
             // Of several wrapped values the last one counts, as for the engine.
             Some(Open::Object { object, .. }) => object.content = Content::Value(value),
-            Some(Open::Adapted(members) | Open::Extended(members)) => {
+            Some(Open::Adapted(_) | Open::Extended(_)) => {
                 // Without a name it cannot be a property.
-                if let Some(name) = label.name {
-                    members.push(Property { name: name.into_text(), value });
+                if let Some(name) = name {
+                    self.members.push(Property { name, value });
                 }
             }
-            Some(Open::Items { items, .. }) => items.push(value),
+            Some(Open::Items { .. }) => self.items.push(value),
             Some(Open::Entry { key, value: slot }) => {
-                let name = label.name.map(Escaped::into_text).unwrap_or_default();
+                let name = name.unwrap_or_default();
                 if name.eq_ignore_case("Key") {
                     *key = value;
                 } else if name.eq_ignore_case("Value") {
@@ -110,48 +256,52 @@ impl<'a> Builder<'a> {
     }
 
     /// Keeps an unknown element as a value where a value is due, and skips it elsewhere.
-    fn add_unknown(&mut self, label: Label<'a>, tag: &str, text: &str) {
+    fn add_unknown(&mut self, label: Label<'_>, tag: &str, text: &str) {
         if !matches!(self.open.last(), Some(Open::Object { .. })) {
-            self.add(label, Value::Unknown { tag: tag.to_owned(), text: text.to_owned() });
+            let name = self.name(label);
+            self.add(name, Value::Unknown { tag: tag.to_owned(), text: text.to_owned() });
         }
     }
 
     fn end(&mut self) {
         match self.open.pop() {
-            Some(Open::Object { label, object }) => self.add(label, Value::Object(object)),
-            Some(Open::Adapted(members)) => {
+            Some(Open::Object { name, object }) => self.add(name, Value::Object(object)),
+            Some(Open::Adapted(start)) => {
+                let members = self.members.drain(start..).collect();
                 self.with_object(|object| extend(&mut object.adapted, members))
             }
-            Some(Open::Extended(members)) => {
+            Some(Open::Extended(start)) => {
+                let members = self.members.drain(start..).collect();
                 self.with_object(|object| extend(&mut object.extended, members))
             }
-            Some(Open::Items { label, kind, items }) => {
+            Some(Open::Items { name, kind, start }) => {
+                let items = self.items.drain(start..).collect();
                 let content = match kind {
                     ContainerKind::Enumerable => Content::Enumerable(items),
                     ContainerKind::Stack => Content::Stack(items),
                     ContainerKind::Queue => Content::Queue(items),
                     ContainerKind::List | ContainerKind::Dictionary => Content::List(items),
                 };
-                self.add_content(label, content);
+                self.add_content(name, content);
             }
-            Some(Open::Dictionary { label, entries }) => {
-                self.add_content(label, Content::Dictionary(entries))
+            Some(Open::Dictionary { name, entries }) => {
+                self.add_content(name, Content::Dictionary(entries))
             }
             Some(Open::Entry { key, value }) => {
                 if let Some(Open::Dictionary { entries, .. }) = self.open.last_mut() {
                     entries.push((key, value));
                 }
             }
-            Some(Open::Progress { label, progress }) => self.add(label, Value::Progress(progress)),
+            Some(Open::Progress { name, progress }) => self.add(name, Value::Progress(progress)),
             None => {}
         }
     }
 
     /// Gives a container to the object around it; one without an object around it gets an object of its own.
-    fn add_content(&mut self, label: Label<'a>, content: Content) {
+    fn add_content(&mut self, name: Option<Text>, content: Content) {
         match self.open.last_mut() {
             Some(Open::Object { object, .. }) => object.content = content,
-            _ => self.add(label, Object::new().with_content(content).into()),
+            _ => self.add(name, Object::new().with_content(content).into()),
         }
     }
 
@@ -163,9 +313,9 @@ impl<'a> Builder<'a> {
 
     fn progress_part(
         &mut self,
-        reader: &Reader<'a>,
+        reader: &Reader<'_>,
         tag: &str,
-        text: Escaped<'a>,
+        text: Escaped<'_>,
     ) -> Result<(), Error> {
         let Some(Open::Progress { progress, .. }) = self.open.last_mut() else {
             return Ok(());
@@ -182,6 +332,26 @@ impl<'a> Builder<'a> {
             _ => {}
         }
         Ok(())
+    }
+}
+
+#[inline]
+fn usual_value(reader: &Reader<'_>, tag: PrimitiveTag, text: Piece<'_>) -> Result<Value, Error> {
+    Ok(match tag {
+        PrimitiveTag::String => Value::String(text.into()),
+        PrimitiveTag::Nil => Value::Nil,
+        _ => reader.parse(tag, Cow::Borrowed(text.text))?,
+    })
+}
+
+impl From<Piece<'_>> for Text {
+    #[inline]
+    fn from(piece: Piece<'_>) -> Self {
+        if piece.is_escaped {
+            Escaped::new(Cow::Borrowed(piece.text)).into_text()
+        } else {
+            piece.text.into()
+        }
     }
 }
 

@@ -7,7 +7,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::Error;
+use crate::escape::Escaped;
+use crate::known_names;
 use crate::text::{Text, equal_ignoring_case};
+use crate::xml::{Scanner, Tag};
 
 /// The type names of an object, most specific first; may be empty.
 ///
@@ -92,6 +96,41 @@ impl TypeNames {
         self.iter()
             .filter_map(Text::as_str)
             .any(|own| equal_ignoring_case(own.strip_prefix(DESERIALIZED).unwrap_or(own), name))
+    }
+}
+
+/// Reads the names in the `TN` that has just begun, and its end.
+pub(crate) fn read(scanner: &mut Scanner<'_>) -> Result<TypeNames, Error> {
+    let Some(content) = scanner.known_content() else { return read_new(scanner) };
+    if let Some(names) = known_names::find(content) {
+        scanner.skip_known(content, names.as_slice().len())?;
+        return Ok(names);
+    }
+    let end = scanner.position() + content.len() as u64 + "</TN>".len() as u64;
+    let names = read_new(scanner)?;
+    // An end tag inside a comment is none.
+    if scanner.position() == end {
+        known_names::keep(content, &names);
+    }
+    Ok(names)
+}
+
+fn read_new(scanner: &mut Scanner<'_>) -> Result<TypeNames, Error> {
+    let mut names = Vec::with_capacity(4);
+    let misplaced = |position, tag: &str, parent| Error::Misplaced {
+        position,
+        tag: tag.chars().take(64).collect(),
+        parent,
+    };
+    loop {
+        match scanner.next()?.tag {
+            Tag::Start { local: "T" } => match scanner.leaf()? {
+                Ok(text) => names.push(Escaped::new(text).into_text()),
+                Err(local) => return Err(misplaced(scanner.position(), local, "T")),
+            },
+            Tag::Start { local } => return Err(misplaced(scanner.position(), local, "TN")),
+            Tag::End | Tag::Eof => return Ok(TypeNames::from(names)),
+        }
     }
 }
 

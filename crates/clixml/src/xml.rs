@@ -2,18 +2,25 @@
 //!
 //! Spec: [XML 1.0] without document type declarations, and [Namespaces in XML 1.0] as far as prefixes must be declared.
 //! What surprised: the engine writes and reads references to U+FFFE and U+FFFF, which XML forbids, so they are let
-//! through. A general XML library spends as much time on tokens alone as this crate does on the whole tree of values; a
-//! test compares the tokens with such a library's.
+//! through. The usual form of a tag is read at once, by functions whose names begin with `take_`, and any other form
+//! by the rules.
 //!
 //! [XML 1.0]: https://www.w3.org/TR/xml/
 //! [Namespaces in XML 1.0]: https://www.w3.org/TR/xml-names/
+
+mod skip;
+mod usual;
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2, memmem};
 
+use crate::byte_class;
 use crate::error::{Error, WellFormedness};
 use crate::limits::{Limit, Limits};
+
+pub(crate) use skip::Start;
+pub(crate) use usual::Piece;
 
 /// A tag, with the character data before it back to the tag before that.
 pub(crate) struct Token<'a> {
@@ -49,9 +56,22 @@ pub(crate) struct Scanner<'a> {
     /// Prefixes with the depth of the element that declares them, outermost first.
     prefixes: Vec<(usize, &'a str)>,
     attributes: Vec<Attribute<'a>>,
+    /// Where the element that began last begins.
+    tag_position: usize,
     /// Whether the tag just read was an empty element, whose end is still to be told.
     ends_at_once: bool,
     has_root: bool,
+    /// Whether an element is read again out of its place, where the declarations of its prefixes are not known.
+    reads_again: bool,
+}
+
+/// A place in a document to come back to.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    position: usize,
+    ends_at_once: bool,
+    reads_again: bool,
+    depth: usize,
 }
 
 type Result<T> = std::result::Result<T, Error>;
@@ -66,8 +86,10 @@ impl<'a> Scanner<'a> {
             open: Vec::with_capacity(16),
             prefixes: Vec::new(),
             attributes: Vec::with_capacity(4),
+            tag_position: 0,
             ends_at_once: false,
             has_root: false,
+            reads_again: false,
         }
     }
 
@@ -86,17 +108,82 @@ impl<'a> Scanner<'a> {
         self.open.len()
     }
 
+    pub(crate) fn position_in_text(&self) -> usize {
+        self.position
+    }
+
     pub(crate) fn position(&self) -> u64 {
         self.position as u64
     }
 
+    /// Gives the attribute `RefId` of the element that began last.
+    pub(crate) fn ref_id(&self) -> Option<&Cow<'a, str>> {
+        let found = self.attributes.iter().find(|attribute| attribute.name == "RefId");
+        found.map(|attribute| &attribute.value)
+    }
+
+    /// Gives the place where the element that began last begins.
+    pub(crate) fn tag_position(&self) -> usize {
+        self.tag_position
+    }
+
+    /// Gives the local name of the innermost open element.
+    pub(crate) fn name(&self) -> Option<&'a str> {
+        self.open.last().map(|name| name.rsplit_once(':').map_or(*name, |(_, local)| local))
+    }
+
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            position: self.position,
+            ends_at_once: self.ends_at_once,
+            reads_again: self.reads_again,
+            depth: self.open.len(),
+        }
+    }
+
+    /// Goes back to a place, where as many elements or fewer are open than here.
+    pub(crate) fn go_back(&mut self, mark: Mark) {
+        let has_root = self.has_root;
+        self.rewind(mark.position, mark.depth);
+        self.has_root = has_root;
+        self.ends_at_once = mark.ends_at_once;
+        self.reads_again = mark.reads_again;
+    }
+
+    /// Goes back to `position`, where the `depth` outermost of the elements open here are open.
+    pub(crate) fn rewind(&mut self, position: usize, depth: usize) {
+        self.position = position;
+        self.ends_at_once = false;
+        self.open.truncate(depth);
+        self.has_root &= depth > 0;
+        while self.prefixes.last().is_some_and(|(declared, _)| *declared >= depth) {
+            self.prefixes.pop();
+        }
+    }
+
+    /// Goes to the element that begins at `position` and was read before, to read it once more as a child of the open one.
+    pub(crate) fn read_again(&mut self, position: usize) {
+        self.position = position;
+        self.ends_at_once = false;
+        self.reads_again = true;
+    }
+
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Token<'a>> {
         if self.ends_at_once {
             self.ends_at_once = false;
             self.close();
             return Ok(Token { text: Cow::Borrowed(""), tag: Tag::End });
         }
-        let text = self.character_data()?;
+        let text = match self.rest().as_bytes() {
+            [b'<', b'!' | b'?', ..] => self.character_data()?,
+            [b'<', ..] => Cow::Borrowed(""),
+            _ => self.character_data()?,
+        };
         if self.open.is_empty() && !is_blank(&text) {
             return Err(self.broken(WellFormedness::OneRoot));
         }
@@ -104,6 +191,52 @@ impl<'a> Scanner<'a> {
         Ok(Token { text, tag })
     }
 
+    /// Reads the text of the element that began last, and its end; `Err` with the name of an element that begins inside.
+    #[inline]
+    pub(crate) fn leaf(&mut self) -> Result<std::result::Result<Cow<'a, str>, &'a str>> {
+        if self.ends_at_once {
+            self.ends_at_once = false;
+            self.close();
+            return Ok(Ok(Cow::Borrowed("")));
+        }
+        if let Some(text) = self.plain_leaf()? {
+            return Ok(Ok(Cow::Borrowed(text)));
+        }
+        let token = self.next()?;
+        Ok(match token.tag {
+            Tag::Start { local } => Err(local),
+            Tag::End | Tag::Eof => Ok(token.text),
+        })
+    }
+
+    /// Does what [`leaf`](Self::leaf) does for the usual text, which has nothing special in it; else nothing.
+    #[inline]
+    fn plain_leaf(&mut self) -> Result<Option<&'a str>> {
+        let rest = self.rest();
+        let (length, classes) = byte_class::text(rest.as_bytes());
+        if classes & byte_class::TEXT != 0 {
+            return Ok(None);
+        }
+        let Some((text, tag)) = rest.split_at_checked(length) else { return Ok(None) };
+        let name = self.open.last().copied().unwrap_or_default();
+        let Some(after) = tag.strip_prefix("</") else { return Ok(None) };
+        if !starts_with(after, name) || after.as_bytes().get(name.len()) != Some(&b'>') {
+            return Ok(None);
+        }
+        self.check_limit(Limit::Text, length, self.limits.text)?;
+        self.position += length + name.len() + "</>".len();
+        self.close();
+        Ok(Some(text))
+    }
+
+    #[inline]
+    fn count_element(&mut self) -> Result<()> {
+        self.elements += 1;
+        self.check_limit(Limit::Elements, self.elements, self.limits.elements)?;
+        self.check_limit(Limit::Depth, self.open.len() + 1, self.limits.depth)
+    }
+
+    #[inline]
     fn tag(&mut self) -> Result<Tag<'a>> {
         let rest = self.rest();
         if let Some(name) = rest.strip_prefix("</") {
@@ -120,19 +253,27 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn end_tag(&mut self, after_slash: &'a str) -> Result<()> {
         let expected = self.open.last().copied().unwrap_or_default();
-        let after = after_slash.strip_prefix(expected).map(|rest| rest.trim_start_matches(BLANKS));
-        match after.and_then(|rest| rest.strip_prefix('>')) {
-            Some(rest) if !self.open.is_empty() => {
+        let is_expected = starts_with(after_slash, expected);
+        if let Some(rest) = after_slash.get(expected.len()..).filter(|_| is_expected)
+            && !self.open.is_empty()
+        {
+            let rest = match rest.strip_prefix('>') {
+                Some(rest) => Some(rest),
+                None => rest.trim_start_matches(BLANKS).strip_prefix('>'),
+            };
+            if let Some(rest) = rest {
                 self.position = self.text.len() - rest.len();
                 self.close();
-                Ok(())
+                return Ok(());
             }
-            _ => Err(self.broken(WellFormedness::Unclosed)),
         }
+        Err(self.broken(WellFormedness::Unclosed))
     }
 
+    #[inline]
     fn close(&mut self) {
         self.open.pop();
         let depth = self.open.len();
@@ -142,18 +283,22 @@ impl<'a> Scanner<'a> {
     }
 
     fn start_tag(&mut self) -> Result<Tag<'a>> {
-        if self.open.is_empty() && self.has_root {
+        if self.open.is_empty() && self.has_root && !self.reads_again {
             return Err(self.broken(WellFormedness::OneRoot));
         }
         self.has_root = true;
-        self.elements += 1;
-        self.check_limit(Limit::Elements, self.elements, self.limits.elements)?;
-        self.check_limit(Limit::Depth, self.open.len() + 1, self.limits.depth)?;
+        self.count_element()?;
+        self.tag_position = self.position;
         self.position += 1;
-        let (name, colon) = self.name()?;
+        let (name, colon) = self.read_name()?;
         self.attributes.clear();
         let mut prefixed = colon.is_some();
         let empty = loop {
+            match self.peek() {
+                Some(b'>') => break false,
+                Some(b' ') if self.usual_attribute()? => continue,
+                _ => {}
+            }
             let had_blanks = self.skip_blanks();
             match self.peek() {
                 Some(b'>') => break false,
@@ -176,22 +321,49 @@ impl<'a> Scanner<'a> {
         Ok(Tag::Start { local })
     }
 
+    /// Reads one of the two attributes that nearly all attributes are, when it stands here in the usual form.
+    #[inline]
+    fn usual_attribute(&mut self) -> Result<bool> {
+        const NAMES: [(&str, &[u8]); 2] = [("N", b" N=\""), ("RefId", b" RefId=\"")];
+        let bytes = self.text.as_bytes().get(self.position..).unwrap_or_default();
+        let [n, ref_id] = NAMES;
+        let (name, start) = if bytes.starts_with(n.1) {
+            n
+        } else if bytes.starts_with(ref_id.1) {
+            ref_id
+        } else {
+            return Ok(false);
+        };
+        let value = bytes.get(start.len()..).unwrap_or_default();
+        let Some((length, classes)) = byte_class::attribute(value, b'"') else { return Ok(false) };
+        let is_new = self.attributes.iter().all(|other| other.name != name);
+        if classes & byte_class::ATTRIBUTE != 0 || !is_new {
+            return Ok(false);
+        }
+        let from = self.position + start.len();
+        let Some(value) = self.text.get(from..from + length) else { return Ok(false) };
+        self.check_limit(Limit::Text, length, self.limits.text)?;
+        self.attributes.push(Attribute { name, value: Cow::Borrowed(value) });
+        self.check_limit(Limit::Attributes, self.attributes.len(), self.limits.attributes)?;
+        self.position = from + length + 1;
+        Ok(true)
+    }
+
     /// Reads an attribute and tells whether its name has a prefix.
     fn attribute(&mut self) -> Result<bool> {
-        let (name, colon) = self.name()?;
-        self.skip_blanks();
-        self.expect(b'=')?;
-        self.skip_blanks();
-        let quote = match self.peek() {
-            Some(quote @ (b'"' | b'\'')) => quote,
-            _ => return Err(self.broken(WellFormedness::Markup)),
-        };
-        self.position += 1;
-        let Some(length) = memchr(quote, self.rest().as_bytes()) else {
+        let (name, colon) = self.read_name()?;
+        let quote = self.opening_quote()?;
+        let rest = self.rest();
+        let Some((length, classes)) = byte_class::attribute(rest.as_bytes(), quote) else {
             return Err(self.broken(WellFormedness::Unclosed));
         };
-        let raw = self.rest().get(..length).unwrap_or_default();
-        let value = self.attribute_value(raw)?;
+        let raw = rest.get(..length).unwrap_or_default();
+        self.check_limit(Limit::Text, length, self.limits.text)?;
+        let value = if classes & byte_class::ATTRIBUTE == 0 {
+            Cow::Borrowed(raw)
+        } else {
+            self.attribute_value(raw)?
+        };
         self.position += length + 1;
         if self.attributes.iter().any(|other| other.name == name) {
             return Err(self.broken(WellFormedness::Name));
@@ -201,11 +373,25 @@ impl<'a> Scanner<'a> {
         Ok(colon.is_some())
     }
 
-    fn attribute_value(&self, raw: &'a str) -> Result<Cow<'a, str>> {
-        self.check_limit(Limit::Text, raw.len(), self.limits.text)?;
-        if !has_any(raw, |byte| byte < b' ' || byte == b'&' || byte == b'<') {
-            return Ok(Cow::Borrowed(raw));
+    #[inline]
+    fn opening_quote(&mut self) -> Result<u8> {
+        if self.rest().starts_with("=\"") {
+            self.position += 2;
+            return Ok(b'"');
         }
+        self.skip_blanks();
+        self.expect(b'=')?;
+        self.skip_blanks();
+        match self.peek() {
+            Some(quote @ (b'"' | b'\'')) => {
+                self.position += 1;
+                Ok(quote)
+            }
+            _ => Err(self.broken(WellFormedness::Markup)),
+        }
+    }
+
+    fn attribute_value(&self, raw: &'a str) -> Result<Cow<'a, str>> {
         let mut value = String::with_capacity(raw.len());
         let mut rest = raw;
         while let Some(character) = rest.chars().next() {
@@ -244,7 +430,7 @@ impl<'a> Scanner<'a> {
         for (prefix, local) in names.filter_map(|name| name.split_once(':')) {
             let declared = matches!(prefix, "xmlns" | "xml")
                 || self.prefixes.iter().any(|(_, declared)| *declared == prefix);
-            if !declared {
+            if !declared && !self.reads_again {
                 return Err(self.broken(WellFormedness::Prefix));
             }
             if local.is_empty() || local.contains(':') {
@@ -256,6 +442,19 @@ impl<'a> Scanner<'a> {
 
     /// Reads everything up to the next tag or the end, leaving comments and instructions out.
     fn character_data(&mut self) -> Result<Cow<'a, str>> {
+        let rest = self.rest();
+        let (length, classes) = byte_class::text(rest.as_bytes());
+        let (piece, tag) = rest.split_at_checked(length).unwrap_or_default();
+        if classes & byte_class::TEXT == 0 && !matches!(tag.as_bytes(), [b'<', b'!' | b'?', ..]) {
+            self.check_limit(Limit::Text, length, self.limits.text)?;
+            self.position += length;
+            return Ok(Cow::Borrowed(piece));
+        }
+        self.pieces()
+    }
+
+    /// Does what [`character_data`](Self::character_data) does for a text of several pieces.
+    fn pieces(&mut self) -> Result<Cow<'a, str>> {
         let mut text = Cow::Borrowed("");
         loop {
             let rest = self.rest();
@@ -285,9 +484,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn checked_text(&self, piece: &'a str) -> Result<Cow<'a, str>> {
-        if !has_any(piece, |byte| byte < b' ' || byte == b']') {
-            return Ok(Cow::Borrowed(piece));
-        }
         if memmem::find(piece.as_bytes(), b"]]>").is_some() {
             return Err(self.broken(WellFormedness::Markup));
         }
@@ -380,19 +576,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a name and tells where its first colon is.
-    fn name(&mut self) -> Result<(&'a str, Option<usize>)> {
+    fn read_name(&mut self) -> Result<(&'a str, Option<usize>)> {
         let rest = self.rest();
-        let mut colon = None;
-        let mut length = 0;
-        for byte in rest.bytes() {
-            if !is_name_byte(byte) {
-                break;
-            }
-            if byte == b':' && colon.is_none() {
-                colon = Some(length);
-            }
-            length += 1;
-        }
+        let (length, classes) = byte_class::name(rest.as_bytes());
+        let colon = match classes & byte_class::COLON {
+            0 => None,
+            _ => rest.bytes().position(|byte| byte == b':'),
+        };
         let name = rest.get(..length).unwrap_or_default();
         if !starts_name(name) || colon == Some(0) {
             return Err(self.broken(WellFormedness::Name));
@@ -437,10 +627,15 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Tells whether any byte of `text` is of a kind. Looking at every byte, without leaving early, is what compilers turn into
-/// vector instructions; and most texts have no such byte.
-fn has_any(text: &str, is_it: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(false, |found, byte| found | is_it(byte))
+/// Compares byte by byte, which is quicker than a call for names of a few letters.
+#[inline]
+fn starts_with(text: &str, name: &str) -> bool {
+    text.as_bytes().get(..name.len()).is_some_and(|start| equal(start, name.as_bytes()))
+}
+
+#[inline]
+fn equal(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left == right)
 }
 
 const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -471,17 +666,12 @@ fn parse_character(number: &str) -> Option<char> {
     char::from_u32(u32::from_str_radix(digits, radix).ok()?)
 }
 
-/// Names are checked in ASCII only: beyond, every character counts as a letter.
-fn is_name_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b':' | b'-' | b'.' | 0x80..)
-}
-
 fn starts_name(name: &str) -> bool {
     name.bytes().next().is_some_and(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'.'))
 }
 
 fn is_name(text: &str) -> bool {
-    starts_name(text) && text.bytes().all(is_name_byte)
+    starts_name(text) && text.bytes().all(|byte| byte_class::of(byte) & byte_class::NAME != 0)
 }
 
 #[cfg(test)]

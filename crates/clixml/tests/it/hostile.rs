@@ -1,7 +1,8 @@
 //! Documents made to hurt their reader.
 
 use clixml::{
-    Error, Limit, Limits, Value, dump, from_str, read_document, read_value, read_value_with_limits,
+    Error, Limit, Limits, Value, dump, from_slice_with_limits, read_document, read_value,
+    read_value_with_limits,
 };
 use serde::Deserialize;
 
@@ -82,7 +83,7 @@ impl<'de> Deserialize<'de> for Tree {
                 Ok(Tree)
             }
 
-            fn visit_borrowed_str<E>(self, _: &'de str) -> Result<Tree, E> {
+            fn visit_str<E>(self, _: &str) -> Result<Tree, E> {
                 Ok(Tree)
             }
         }
@@ -92,12 +93,41 @@ impl<'de> Deserialize<'de> for Tree {
 
 #[test]
 fn references_that_unfold_without_end_are_an_error_when_deserialized() {
-    let error = from_str::<Bomb>(&reference_bomb()).unwrap_err();
+    let limits = Limits::default().with_references(10_000);
+    let bomb = reference_bomb();
+    let error = from_slice_with_limits::<Bomb>(bomb.as_bytes(), limits).unwrap_err();
     assert!(matches!(error, Error::Limit { limit: Limit::References, .. }), "{error}");
     let ring = r#"<Obj RefId="0"><LST><Ref RefId="0"/></LST></Obj>"#;
     let value = read_value(ring.as_bytes()).unwrap();
     let error = clixml::from_value::<Tree>(&value).unwrap_err();
     assert!(matches!(error, Error::Limit { limit: Limit::Depth, .. }), "{error}");
+}
+
+#[test]
+fn rust_data_nested_in_rings_is_an_error_too() {
+    #[derive(Debug, Deserialize)]
+    struct Link {
+        #[expect(dead_code, reason = "only its unfolding is of interest")]
+        next: Option<Box<Self>>,
+    }
+    let ring = r#"<Obj RefId="0"><MS><Ref N="next" RefId="0"/></MS></Obj>"#;
+    let error = clixml::from_str::<Link>(ring).unwrap_err();
+    assert!(matches!(error, Error::Limit { limit: Limit::Depth, allowed: 128, .. }), "{error}");
+    let error = clixml::from_value::<Link>(&read_value(ring.as_bytes()).unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Limit { limit: Limit::Depth, allowed: 128, .. }), "{error}");
+    let deep = read_value(nested(255).as_bytes()).unwrap();
+    assert_eq!(clixml::from_value::<Value>(&deep).unwrap(), deep);
+    // Each object of this chain stands in a list, and points at the next.
+    let mut chain = r#"<Obj RefId="c"><LST>"#.to_owned();
+    for number in 0..5000 {
+        chain += &format!(
+            r#"<Obj RefId="{number}"><MS><Ref N="next" RefId="{}"/></MS></Obj>"#,
+            number + 1
+        );
+    }
+    chain += r#"<Obj RefId="5000"/></LST></Obj>"#;
+    let chain = chain.replace(r#"<Ref N="next" RefId="5000"/>"#, "");
+    assert!(clixml::from_str::<Vec<Value>>(&chain).is_err(), "references point forwards");
 }
 
 #[test]
