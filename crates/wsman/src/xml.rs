@@ -13,15 +13,14 @@ pub(crate) use write::Writer;
 
 /// Decodes a base64 value; white space inside is skipped, and nothing at all is zero bytes.
 pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
+    use base64_simd::STANDARD;
 
     let text = text.trim_ascii();
-    if let Ok(bytes) = STANDARD.decode(text) {
+    if let Ok(bytes) = STANDARD.decode_to_vec(text) {
         return Some(bytes);
     }
     let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    STANDARD.decode(compact).ok()
+    STANDARD.decode_to_vec(compact).ok()
 }
 
 /// Encodes bytes as base64 in one line.
