@@ -21,7 +21,7 @@ pub(crate) struct Bench {
     /// Print JSON in place of a table
     #[arg(long)]
     json: bool,
-    /// How often all stages are run in turn; the best of each counts
+    /// How often all stages are run in turn; the median of each counts
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     rounds: u32,
 }
@@ -45,7 +45,7 @@ const STAGES: [Stage; 9] = [
     Stage { name: "t", says: "envelopes to structs", limit: Some("base64") },
 ];
 
-/// The best of all rounds of a stage.
+/// What one run of a stage took, or the median of its runs.
 #[derive(Clone, Copy, Debug)]
 struct Figure {
     cpu_ns: u64,
@@ -54,7 +54,7 @@ struct Figure {
 }
 
 impl Bench {
-    /// Builds the program that measures, runs each stage in turn, and prints what was best.
+    /// Builds the program that measures, runs each stage in turn, and prints the medians.
     ///
     /// # Errors
     ///
@@ -65,16 +65,17 @@ impl Bench {
             process::cargo(&["build", "--release", "--package", "xtask", "--bin", "decode-bench"]);
         process::run(&mut build)?;
         let program = release_folder().join("decode-bench");
-        let mut figures = BTreeMap::new();
+        let mut rounds: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
         for _ in 0..self.rounds.max(1) {
             for Stage { name, .. } in &STAGES {
                 let mut command = Command::new(&program);
                 command.arg(&corpus).args([name, "env150", "3"]);
                 let figure = figure(&process::output(&mut command)?)?;
-                let best = figures.entry(*name).or_insert(figure);
-                best.cpu_ns = best.cpu_ns.min(figure.cpu_ns);
+                rounds.entry(*name).or_default().push(figure);
             }
         }
+        let figures: BTreeMap<_, _> =
+            rounds.into_iter().filter_map(|(name, runs)| Some((name, median(runs)?))).collect();
         let objects = records(&corpus.join("clixml.bin"))?;
         let shown = if self.json { report(&figures, objects)? } else { table(&figures, objects) };
         crate::print(&shown);
@@ -113,6 +114,12 @@ fn figure(line: &str) -> Result<Figure> {
         bytes: number("bytes")?,
         allocations: number("allocs")?,
     })
+}
+
+/// The run in the middle; of an even number the faster of the two.
+fn median(mut runs: Vec<Figure>) -> Option<Figure> {
+    runs.sort_by_key(|figure| figure.cpu_ns);
+    runs.get(runs.len().saturating_sub(1) / 2).copied()
 }
 
 /// Counts the records of a file of the corpus.

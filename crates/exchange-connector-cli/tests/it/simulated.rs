@@ -61,6 +61,33 @@ fn an_export_is_answered_line_by_line_in_order() {
 }
 
 #[test]
+fn no_log_shows_a_secret() {
+    let secret = "Zx9-very-secret";
+    let change = json!({"ref": "1", "operation": "create", "attributes": {"Name": "Ann",
+        "UserPrincipalName": "ann@contoso.com", "_param_password": secret}});
+    for format in ["text", "json"] {
+        let arguments = [
+            "export",
+            "--simulate",
+            "2",
+            "--input",
+            "-",
+            "--log-level",
+            "trace",
+            "--log-format",
+            format,
+        ];
+        let run = run(&arguments, &change.to_string()).expect_code(0);
+        assert_eq!(run.last()["status"], "applied", "{}", run.last());
+        assert!(run.stderr.contains("shell opened"), "nothing was logged: {}", run.stderr);
+        let said = format!("{} {:?}", run.stderr, run.lines);
+        for shown in [secret, "Wng5LXZlcnktc2VjcmV0"] {
+            assert!(!said.contains(shown), "{shown} in: {said}");
+        }
+    }
+}
+
+#[test]
 fn check_reports_every_step() {
     let report = run(&["check", "--simulate", "2", "--json"], "").expect_code(0);
     let text = report.last().to_string();

@@ -73,8 +73,10 @@ impl Run {
     fn object(&mut self, part: &Part, value: Value) -> Taken {
         let text = |name: &str| value.property(name).and_then(Value::text).unwrap_or_default();
         let (class, name) = (text("RecipientTypeDetails"), text("Name"));
-        if is_system(&class, &name) || !part.wants(&class) {
-            return Taken::Nothing;
+        // Both are looked at before anything is left out: an object that lacks one cannot be told from one that is wanted.
+        if class.is_empty() {
+            let reason = format!("the object {name:?} carries no RecipientTypeDetails");
+            return Taken::Line(self.fault(reason));
         }
         let id = value.property("Guid").and_then(Value::as_guid).filter(|id| !id.is_nil());
         let Some(id) = id else {
@@ -83,6 +85,9 @@ impl Run {
         };
         if !self.seen.insert(id) {
             return Taken::Line(self.fault(format!("the GUID {id} came twice")));
+        }
+        if is_system(&class, &name) || !part.wants(&class) {
+            return Taken::Nothing;
         }
         if self.domain_controller.is_none() {
             self.domain_controller = originating_server(&value);

@@ -129,7 +129,11 @@ async fn nothing_is_called_complete_that_might_not_be() {
             "the GUID 9b9387fe-e1b1-4695-97bd-b0a0bebe7ce2 came twice",
         ),
         (
-            vec![item(clixml::Object::new().with_adapted("Name", "Zoe"))],
+            vec![item(
+                clixml::Object::new()
+                    .with_adapted("Name", "Zoe")
+                    .with_adapted("RecipientTypeDetails", "UserMailbox"),
+            )],
             "the object \"Zoe\" carries no GUID",
         ),
     ];
@@ -145,6 +149,36 @@ async fn nothing_is_called_complete_that_might_not_be() {
             "{last}"
         );
         assert!(failure.starts_with("exit 3: "), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn no_object_is_left_out_unseen_because_of_what_it_lacks() {
+    let user = |id: Option<&str>, class: Option<&str>| {
+        let mut object = clixml::Object::new().with_adapted("Name", "Zoe");
+        if let Some(id) = id {
+            object = object.with_adapted("Guid", id);
+        }
+        match class {
+            Some(class) => object.with_adapted("RecipientTypeDetails", class),
+            None => object,
+        }
+    };
+    let cases = [
+        (user(None, Some("SharedMailbox")), "the object \"Zoe\" carries no GUID"),
+        (user(None, Some("DiscoveryMailbox")), "the object \"Zoe\" carries no GUID"),
+        (user(Some(ANN), None), "the object \"Zoe\" carries no RecipientTypeDetails"),
+    ];
+    for request in [names_only(), names_only().class("UserMailbox")] {
+        for (object, reason) in &cases {
+            let (connector, script) = connector(settings("", ""));
+            script.answer("Get-Mailbox", vec![item(object.clone())]);
+            let lines = import(&connector, request.clone()).await;
+            let reason = serde_json::to_string(reason).unwrap();
+            let expected = format!(r#"{{"type":"incomplete","reason":{reason},"#);
+            assert!(lines.iter().any(|line| line.starts_with(&expected)), "{lines:?}");
+            assert!(!lines.iter().any(|line| line.contains("complete\",\"objects")), "{lines:?}");
+        }
     }
 }
 
