@@ -16,7 +16,7 @@ use crate::inspect::{answers_of, sha256};
 ///
 /// When a conversation cannot be taken apart.
 pub(super) fn compare(folder: &Path) -> Result<Row> {
-    let mut row = Row { subject: "answers, read by wsman".to_owned(), passed: 0, failed: 0 };
+    let mut row = Row::new("answers, read by wsman", 0, 0);
     for file in expectations(folder)? {
         for (name, expected) in read_expected(&file)? {
             if expected.get("kind").and_then(Value::as_str) != Some("wsman-conversation") {

@@ -24,7 +24,7 @@ pub(super) fn compare(folder: &Path) -> Result<Vec<Row>> {
         for (name, expected) in read_expected(&file)? {
             let kind = expected.get("kind").and_then(Value::as_str).unwrap_or("no kind");
             let subject = format!("facts, {kind}");
-            let row = rows.entry(subject.clone()).or_insert(Row { subject, passed: 0, failed: 0 });
+            let row = rows.entry(subject.clone()).or_insert_with(|| Row::new(subject, 0, 0));
             match difference(&file.with_file_name(&name), &expected) {
                 None => row.passed += 1,
                 Some(difference) => {
