@@ -3,9 +3,11 @@
 mod answers;
 mod client;
 mod data;
+mod peer;
 mod reader;
 mod server;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -25,6 +27,31 @@ pub(crate) struct Conformance {
     /// documents of --data that we wrote again. Without --pwsh, the engine in the folder `pwsh` beside this one runs them
     #[arg(long, value_name = "DIR")]
     pwsh_client: Option<PathBuf>,
+    /// Folder of the test server: the connector runs against each of its modes
+    #[arg(long, value_name = "DIR")]
+    peer: Option<PathBuf>,
+    #[command(flatten)]
+    matrix: Matrix,
+}
+
+/// How to run the matrix of the test server.
+#[derive(Args, Debug)]
+struct Matrix {
+    /// Python with the test server's packages; else EXCHANGE_TEST_PYTHON, else one is set up in target/peer-venv
+    #[arg(long, value_name = "PATH", requires = "peer")]
+    python: Option<PathBuf>,
+    /// How many servers to run at a time
+    #[arg(long, value_name = "N", requires = "peer")]
+    jobs: Option<NonZeroUsize>,
+    /// Import 50,000 mailboxes too
+    #[arg(long, requires = "peer")]
+    large: bool,
+    /// Say of every fault what the client made of it
+    #[arg(long, requires = "peer")]
+    explain: bool,
+    /// Run only what has this word in its name; repeatable
+    #[arg(long, value_name = "WORD", requires = "peer")]
+    only: Vec<String>,
 }
 
 /// One line of the table.
@@ -72,12 +99,29 @@ impl Conformance {
                 add(reader::judge(data, &engine, scripts).map(|row| vec![row]));
             }
         }
+        if let Some(folder) = &self.peer {
+            add(peer::compare(&self.matrix.options(folder)));
+        }
         crate::print(&table(&rows));
         let failed: usize = rows.iter().map(|row| row.failed).sum();
         match (failed, broken) {
             (0, 0) => Ok(()),
             (failed, 0) => bail!("{failed} comparisons failed"),
             (failed, broken) => bail!("{failed} comparisons failed, {broken} parts did not run"),
+        }
+    }
+}
+
+impl Matrix {
+    fn options<'a>(&'a self, folder: &'a Path) -> peer::Options<'a> {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        peer::Options {
+            folder,
+            python: self.python.clone(),
+            jobs: self.jobs.map_or(processors, NonZeroUsize::get),
+            large: self.large,
+            explain: self.explain,
+            only: &self.only,
         }
     }
 }
