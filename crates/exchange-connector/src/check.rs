@@ -11,10 +11,10 @@ use url::Url;
 
 use crate::connector::Inner;
 use crate::error::{Error, report};
-use crate::remote::is_untrusted;
+use crate::remote::{Remote, is_untrusted};
 use crate::schema::Family;
 use crate::session::{Reply, Session};
-use crate::settings::Settings;
+use crate::settings::{EndpointKind, Settings};
 use crate::text::sanitized;
 use crate::value::list_argument;
 
@@ -84,17 +84,22 @@ pub enum CheckStatus {
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The steps that need the network alone, and those that need a session.
-const NETWORK_STEPS: [&str; 2] = ["resolve", "connect"];
-const SESSION_STEPS: [&str; 7] = [
+/// All steps in order: those that need the network alone, and those that need a session.
+const STEPS: [&str; 10] = [
+    "resolve",
+    "connect",
     "authenticate",
     "open session",
+    LOAD,
     "organization",
     "domain controller",
     "accepted domains",
     "cmdlets",
     "property selection",
 ];
+
+/// The step that WinRM's endpoint has and Exchange's own has not.
+const LOAD: &str = "load Exchange";
 
 pub(crate) async fn check(inner: &Inner) -> CheckReport {
     let mut report = CheckReport {
@@ -110,24 +115,27 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
         steps: Vec::new(),
         exit_code: 4,
     };
+    let kind = inner.settings.endpoint().map_or(EndpointKind::Exchange, |endpoint| endpoint.kind);
     if let Some(remote) = inner.remote() {
         report.server = remote.url().host_str().map(str::to_owned);
         if !report.reach(remote.url()).await {
-            report.skip(&NETWORK_STEPS);
-            report.skip(&SESSION_STEPS);
+            report.skip_the_rest(kind);
             return report;
         }
     }
     let session = match inner.session().await {
         Ok(session) => session,
         Err(error) => {
-            report.no_session(&error);
-            report.skip(&SESSION_STEPS);
+            report.no_session(&error, kind);
+            report.skip_the_rest(kind);
             return report;
         }
     };
     report.good("authenticate", None);
     report.good("open session", None);
+    if let Some(way) = inner.remote().and_then(Remote::loaded) {
+        report.good(LOAD, Some(way.to_string()));
+    }
     report.organization(&session).await;
     report.pinned(&session);
     report.domains(&session).await;
@@ -158,17 +166,15 @@ impl CheckReport {
         self.step(name, CheckStatus::Failed, Some(detail), Some(remedy));
     }
 
-    /// Marks those of `names` that have no result yet as not tried, and puts all in order.
-    fn skip(&mut self, names: &[&'static str]) {
-        for name in names {
+    /// Marks the steps that have no result yet as not tried, and puts all in order.
+    fn skip_the_rest(&mut self, kind: EndpointKind) {
+        let steps = STEPS.iter().filter(|name| **name != LOAD || kind == EndpointKind::WinRm);
+        for name in steps {
             if !self.steps.iter().any(|step| step.name == *name) {
                 self.step(name, CheckStatus::Skipped, None, None);
             }
         }
-        let place = |step: &CheckStep| {
-            NETWORK_STEPS.iter().chain(&SESSION_STEPS).position(|name| *name == step.name)
-        };
-        self.steps.sort_by_key(place);
+        self.steps.sort_by_key(|step| STEPS.iter().position(|name| *name == step.name));
     }
 
     /// Looks the host up and connects to it.
@@ -213,28 +219,27 @@ impl CheckReport {
         }
     }
 
-    fn no_session(&mut self, error: &Error) {
+    fn no_session(&mut self, error: &Error, kind: EndpointKind) {
         match error {
-            Error::SignIn { .. } => self.bad(
-                "authenticate",
-                error.report(),
-                "correct username, password or authentication_method; see which methods the server offers on its \
-                 PowerShell virtual directory",
-            ),
+            Error::SignIn { .. } => self.bad("authenticate", error.report(), SIGN_IN.of(kind)),
             Error::Connect { source, .. } if is_untrusted(&**source) => self.bad(
                 "open session",
                 error.report(),
                 "name the certificate authority of the server in endpoint.ca_file, and use a host name that the \
                  certificate is for",
             ),
-            error => {
+            Error::NoExchange { .. } => {
+                self.good("authenticate", None);
+                self.good("open session", None);
                 self.bad(
-                    "open session",
+                    LOAD,
                     error.report(),
-                    "see that endpoint.url leads to Exchange's PowerShell virtual directory, that the account has a \
-                     management role, and that no forgotten sessions use up its limit",
+                    "see that hostname is an Exchange server with its management tools, and that the account's password \
+                     goes along (CredSSP) where the server must sign in to others for it; or use endpoint.kind = \
+                     \"exchange\"",
                 );
             }
+            error => self.bad("open session", error.report(), OPEN.of(kind)),
         }
     }
 
@@ -376,6 +381,37 @@ impl CheckReport {
         None
     }
 }
+
+/// What to do about a failure, by what answers at the endpoint.
+struct Remedy {
+    exchange: &'static str,
+    winrm: &'static str,
+}
+
+impl Remedy {
+    fn of(&self, kind: EndpointKind) -> &'static str {
+        match kind {
+            EndpointKind::Exchange => self.exchange,
+            EndpointKind::WinRm => self.winrm,
+        }
+    }
+}
+
+const SIGN_IN: Remedy = Remedy {
+    exchange: "correct username, password or authentication_method; see which methods the server offers on its \
+               PowerShell virtual directory",
+    winrm: "correct username, password or authentication_method; see which methods the WinRM service offers (winrm get \
+            winrm/config/service/auth; CredSSP is switched on by Enable-WSManCredSSP -Role Server), and that the account \
+            is an administrator of the server or in its group Remote Management Users",
+};
+
+const OPEN: Remedy = Remedy {
+    exchange: "see that endpoint.url leads to Exchange's PowerShell virtual directory, that the account has a management \
+               role, and that no forgotten sessions use up its limit",
+    winrm: "see that endpoint.url leads to the WinRM service (http on 5985 or https on 5986, path /wsman), that the account \
+            is an administrator of the server or in its group Remote Management Users, and that no forgotten sessions use \
+            up its limit",
+};
 
 /// The cmdlets that imports and exports under these settings run.
 fn needed_cmdlets(settings: &Settings) -> Vec<&'static str> {

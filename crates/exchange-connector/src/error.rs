@@ -43,6 +43,15 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// A session opened that has no Exchange cmdlets: see to the server's management tools, or to the kind of endpoint.
+    #[error("the session on {target} has no Exchange cmdlets")]
+    NoExchange {
+        /// Where the session was.
+        target: String,
+        /// What was tried, and what came of it.
+        #[source]
+        source: BoxError,
+    },
     /// The server ran the cmdlet and reported an error.
     #[error("{cmdlet} failed: {}", sanitized(&record.message))]
     Cmdlet {
@@ -131,7 +140,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Request(_) => 2,
-            Self::Connect { .. } | Self::SignIn { .. } => 4,
+            Self::Connect { .. } | Self::SignIn { .. } | Self::NoExchange { .. } => 4,
             Self::Cmdlet { .. } | Self::Lost { .. } => 1,
         }
     }
@@ -141,7 +150,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect { .. } => true,
-            Self::Settings(_) | Self::Request(_) | Self::SignIn { .. } => false,
+            Self::Settings(_)
+            | Self::Request(_)
+            | Self::SignIn { .. }
+            | Self::NoExchange { .. } => false,
             Self::Cmdlet { record, .. } => {
                 matches!(classify(record).class, ErrorClass::Transient | ErrorClass::Throttled)
             }

@@ -54,8 +54,7 @@
 //!
 //! # What there is not yet
 //!
-//! Exchange Online, Kerberos, CredSSP, the WinRM endpoint and imports of changes alone are understood in settings and
-//! requests, and refused as not available.
+//! Exchange Online and imports of changes alone are understood in settings and requests, and refused as not available.
 //!
 //! There are no features.
 

@@ -1,4 +1,4 @@
-//! Sessions to Exchange's own endpoint: cmdlets over PowerShell remoting.
+//! Sessions to Exchange's own endpoint, or to WinRM on an Exchange server: cmdlets over PowerShell remoting.
 //!
 //! Exchange runs commands with named arguments and no script text. Whole mailboxes are large, so the properties wanted
 //! are picked by a second command, `Select-Object`; but a session may have that cmdlet hidden, or in a restricted form
@@ -6,6 +6,7 @@
 //! objects, and the session is remembered to be of that kind.
 
 mod failure;
+mod load;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
 };
 use psrp_client::psrp::{self, Command, PowerShell};
+use psrp_client::wsman::ResourceUri;
 use psrp_client::wsman::client::{
     ClientOptions, Credentials, Error as HttpError, HttpClient, KerberosOptions, ShellOptions,
 };
@@ -25,9 +27,11 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 pub(crate) use self::failure::is_untrusted;
-use self::failure::{may_open_later, open_failed, run_failed, stated_wait};
+use self::failure::{NotOpened, may_open_later, open_failed, run_failed, stated_wait};
+use self::load::Way;
 use crate::error::Error;
-use crate::settings::{Authentication, Endpoint, Kerberos, Settings, SettingsError};
+use crate::schema::Family;
+use crate::settings::{Authentication, Endpoint, EndpointKind, Kerberos, Settings, SettingsError};
 use crate::value::list_argument;
 
 /// Opens sessions to the endpoint in the settings, and knows those that are open.
@@ -37,6 +41,10 @@ pub(crate) struct Remote {
     http: Arc<HttpClient>,
     shell: ShellOptions,
     pool: PoolOptions,
+    kind: EndpointKind,
+    families: &'static [Family],
+    /// How the cmdlets came into the last session, where they have to be loaded.
+    loaded: Mutex<Option<Way>>,
     open: Mutex<Vec<Arc<RunspacePool>>>,
     /// Openings under way, which go on when whoever asked for them has gone.
     opening: Mutex<Vec<JoinHandle<()>>>,
@@ -71,9 +79,11 @@ impl Remote {
             url: endpoint.url.clone(),
             username: endpoint.username.clone(),
             http: Arc::new(http),
-            shell: ShellOptions::new(endpoint.url.as_str())
-                .operation_timeout(settings.operation_timeout),
+            shell: shell_options(endpoint).operation_timeout(settings.operation_timeout),
             pool: PoolOptions::default().stall_timeout(settings.stall_timeout),
+            kind: endpoint.kind,
+            families: Family::of(&settings.infrastructure),
+            loaded: Mutex::new(None),
             open: Mutex::new(Vec::new()),
             opening: Mutex::new(Vec::new()),
         })
@@ -105,11 +115,18 @@ impl Remote {
 
     /// Opens a session in a task of its own: a server that is asked for a shell makes one whether or not somebody still
     /// waits for it, and [`Self::close_unused`] has to see it closed.
-    async fn open_once(&self) -> Result<RunspacePool, psrp_client::Error> {
+    async fn open_once(&self) -> Result<RunspacePool, NotOpened> {
         let opening = RunspacePool::open(self.http.clone(), self.shell.clone(), self.pool.clone());
+        let (kind, families, known) = (self.kind, self.families, self.loaded());
         let (tell, told) = oneshot::channel();
         let task = tokio::spawn(async move {
-            if let Err(Ok(unwanted)) = tell.send(opening.await) {
+            let opened = match kind {
+                EndpointKind::Exchange => {
+                    opening.await.map(|pool| (pool, None)).map_err(Into::into)
+                }
+                EndpointKind::WinRm => loaded(opening.await, families, known).await,
+            };
+            if let Err(Ok((unwanted, _))) = tell.send(opened) {
                 unwanted.close().await;
             }
         });
@@ -118,9 +135,16 @@ impl Remote {
             opening.retain(|task| !task.is_finished());
             opening.push(task);
         }
-        told.await.expect(
+        let (pool, way) = told.await.expect(
             "the task tells before it ends, and a panic of it ends the process in tests only",
-        )
+        )?;
+        *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = way;
+        Ok(pool)
+    }
+
+    /// How the cmdlets came into the last session, where they have to be loaded.
+    pub(crate) fn loaded(&self) -> Option<Way> {
+        *self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn opened(&self, pool: RunspacePool) -> Arc<dyn CmdletTransport> {
@@ -158,6 +182,33 @@ impl Remote {
         }
     }
 }
+
+/// Loads the cmdlets into a session that was opened; one without them is closed.
+async fn loaded(
+    opened: Result<RunspacePool, psrp_client::Error>,
+    families: &[Family],
+    known: Option<Way>,
+) -> Result<(RunspacePool, Option<Way>), NotOpened> {
+    let pool = opened?;
+    match load::load(&pool, families, known).await {
+        Ok(way) => Ok((pool, Some(way))),
+        Err(error) => {
+            pool.close().await;
+            Err(error.into())
+        }
+    }
+}
+
+fn shell_options(endpoint: &Endpoint) -> ShellOptions {
+    let options = ShellOptions::new(endpoint.url.as_str());
+    match endpoint.kind {
+        EndpointKind::Exchange => options,
+        EndpointKind::WinRm => options.resource_uri(ResourceUri::powershell()).name(SHELL_NAME),
+    }
+}
+
+/// The name by which WinRM's list of shells shows ours.
+const SHELL_NAME: &str = "exchange-connector";
 
 fn client_options(endpoint: &Endpoint, max_sessions: usize) -> ClientOptions {
     let options = ClientOptions::new(endpoint.url.as_str(), credentials(endpoint))

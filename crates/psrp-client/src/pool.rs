@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use psrp::clixml::Value;
 use psrp::pool_messages::{Availability, RunspaceRequest};
 use psrp::secrecy::SecretString;
-use psrp::{GetCommandMetadata, PowerShell, ProtocolVersion, UserEvent};
+use psrp::{GetCommandMetadata, PowerShell, ProtocolVersion, RunspacePoolId, UserEvent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 use wsman::client::{Exchange, ShellOptions};
@@ -331,6 +331,12 @@ impl RunspacePool {
                 }
             }
         })
+    }
+
+    /// The id of the pool, which is its shell's too.
+    #[must_use]
+    pub fn id(&self) -> RunspacePoolId {
+        self.driver.lock().machine.id()
     }
 
     /// The version of the protocol in force.

@@ -11,3 +11,4 @@ mod peer;
 mod refusals;
 mod simulated;
 mod support;
+mod winrm;

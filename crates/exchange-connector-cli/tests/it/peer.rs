@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Folder, Peer, run};
 
-const GOOD_PASSWORD: &str = "Str0ng-enough!";
+pub(crate) const GOOD_PASSWORD: &str = "Str0ng-enough!";
 
 /// Every recipient of a kind and its visible addresses, sorted.
 fn held(peer: &Peer, kind: &str) -> BTreeMap<String, Vec<String>> {
@@ -32,7 +32,7 @@ fn visible(addresses: &Value) -> Vec<String> {
     addresses
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
@@ -40,8 +40,13 @@ fn text(value: &Value) -> String {
 fn check_import(engine: &[&str], method: &str, mailboxes: usize) {
     let count = mailboxes.to_string();
     let Some(peer) = Peer::start(&[&["--mailboxes", &count][..], engine].concat()) else { return };
+    import_all(&peer, &peer.settings("OnPremises", method, "New"), mailboxes);
+}
+
+/// Imports all mailboxes of the peer and gives them as they were printed.
+pub(crate) fn import_all(peer: &Peer, settings: &str, mailboxes: usize) -> Vec<Value> {
     let folder = Folder::new();
-    let config = folder.write("settings.toml", &peer.settings("OnPremises", method, "New"));
+    let config = folder.write("settings.toml", settings);
     let imported = run(&["--config", &config, "import"], "").expect_code(0);
     let last = imported.last();
     assert_eq!((&last["type"], &last["objects"]), (&json!("complete"), &json!(mailboxes)));
@@ -55,8 +60,8 @@ fn check_import(engine: &[&str], method: &str, mailboxes: usize) {
         })
         .collect();
     assert_eq!(objects.len(), mailboxes);
-    assert_eq!(seen, held(&peer, "UserMailbox"));
-    for object in objects {
+    assert_eq!(seen, held(peer, "UserMailbox"));
+    for object in &objects {
         let of_excluded_domain = |address: &Value| text(address).ends_with("@contoso.test");
         assert!(
             !object["attributes"]["EmailAddresses"]
@@ -67,14 +72,19 @@ fn check_import(engine: &[&str], method: &str, mailboxes: usize) {
         );
     }
     assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
+    objects.into_iter().cloned().collect()
+}
+
+fn check_export(engine: &[&str], infrastructure: &str, create_method: &str) {
+    let Some(peer) = Peer::start(&[&["--mailboxes", "5"][..], engine].concat()) else { return };
+    let settings = peer.settings(infrastructure, "Negotiate", create_method);
+    export_all(&peer, &settings, infrastructure, create_method);
 }
 
 /// Creates, changes and deletes, with either create method, and looks at what the server holds after each.
-fn check_export(engine: &[&str], infrastructure: &str, create_method: &str) {
-    let Some(peer) = Peer::start(&[&["--mailboxes", "5"][..], engine].concat()) else { return };
+pub(crate) fn export_all(peer: &Peer, settings: &str, infrastructure: &str, create_method: &str) {
     let folder = Folder::new();
-    let config =
-        folder.write("settings.toml", &peer.settings(infrastructure, "Negotiate", create_method));
+    let config = folder.write("settings.toml", settings);
     let export =
         |line: &Value| run(&["--config", &config, "export", "--input", "-"], &format!("{line}\n"));
     let kind = if infrastructure == "Hybrid" { "RemoteUserMailbox" } else { "UserMailbox" };

@@ -175,11 +175,34 @@ impl Peer {
         method: &str,
         create_method: &str,
     ) -> String {
-        let (scheme, port) = if method == "Basic" {
-            ("https", self.port("https"))
-        } else {
-            ("http", self.port("http"))
-        };
+        let scheme = if method == "Basic" { "https" } else { "http" };
+        let endpoint = format!("url = \"{}/PowerShell/\"", self.address(scheme));
+        self.settings_at(&endpoint, infrastructure, method, create_method)
+    }
+
+    /// Settings that reach its WinRM service over `scheme`.
+    pub(crate) fn winrm_settings(
+        &self,
+        scheme: &str,
+        infrastructure: &str,
+        method: &str,
+        create_method: &str,
+    ) -> String {
+        let endpoint = format!("kind = \"winrm\"\nurl = \"{}/wsman\"", self.address(scheme));
+        self.settings_at(&endpoint, infrastructure, method, create_method)
+    }
+
+    fn address(&self, scheme: &str) -> String {
+        format!("{scheme}://localhost:{}", self.port(scheme))
+    }
+
+    fn settings_at(
+        &self,
+        endpoint: &str,
+        infrastructure: &str,
+        method: &str,
+        create_method: &str,
+    ) -> String {
         format!(
             r#"
 infrastructure_type = "{infrastructure}"
@@ -190,7 +213,7 @@ password = "{password}"
 create_method = "{create_method}"
 excluded_smtp_domains = ["contoso.test"]
 [endpoint]
-url = "{scheme}://localhost:{port}/PowerShell/"
+{endpoint}
 ca_file = "{ca}"
 stall_timeout = "60s"
 "#,

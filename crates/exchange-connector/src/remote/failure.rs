@@ -8,10 +8,30 @@ use psrp_client::wsman::client::{Error as HttpError, KerberosError};
 use psrp_client::wsman::{Advice, Fault, FaultCode};
 
 use super::error_record;
+use super::load::LoadError;
 use crate::error::Error;
 
+/// Why no session came about.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOpened {
+    /// The session did not open.
+    #[error(transparent)]
+    Session(#[from] psrp_client::Error),
+    /// It did, and ended before, or without, having Exchange's cmdlets.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
 /// Why no session came about: the account, or anything else.
-pub(super) fn open_failed(target: &str, username: &str, error: psrp_client::Error) -> Error {
+pub(super) fn open_failed(target: &str, username: &str, error: NotOpened) -> Error {
+    let target = target.to_owned();
+    let error = match error {
+        NotOpened::Session(error) => error,
+        NotOpened::Load(error @ LoadError::NotLoaded(_)) => {
+            return Error::NoExchange { target, source: error.into() };
+        }
+        NotOpened::Load(error) => return Error::Connect { target, source: error.into() },
+    };
     let refused = match &error {
         psrp_client::Error::Transport { source, .. } => refuses_account(source),
         psrp_client::Error::Broken(BreakCause::Server(Some(record))) => {
@@ -19,7 +39,7 @@ pub(super) fn open_failed(target: &str, username: &str, error: psrp_client::Erro
         }
         _ => false,
     };
-    let (target, source) = (target.to_owned(), error.into());
+    let source = error.into();
     if refused {
         Error::SignIn { target, username: username.to_owned(), source }
     } else {
@@ -47,8 +67,8 @@ fn refuses_account(error: &HttpError) -> bool {
 }
 
 /// Whether the server is only too busy for another session just now.
-pub(super) fn may_open_later(error: &psrp_client::Error) -> bool {
-    error.transport().is_some_and(|source| match source {
+pub(super) fn may_open_later(error: &NotOpened) -> bool {
+    transport(error).is_some_and(|source| match source {
         HttpError::Http(answer) => answer.advice() == Advice::Later,
         HttpError::Fault { .. } => source.advice() == Advice::Later,
         _ => false,
@@ -56,8 +76,15 @@ pub(super) fn may_open_later(error: &psrp_client::Error) -> bool {
 }
 
 /// How long the server asks to wait, if it does.
-pub(super) fn stated_wait(error: &psrp_client::Error) -> Option<Duration> {
-    error.transport()?.fault()?.wait()
+pub(super) fn stated_wait(error: &NotOpened) -> Option<Duration> {
+    transport(error)?.fault()?.wait()
+}
+
+fn transport(error: &NotOpened) -> Option<&HttpError> {
+    match error {
+        NotOpened::Session(error) | NotOpened::Load(LoadError::Session(error)) => error.transport(),
+        NotOpened::Load(LoadError::NotLoaded(_)) => None,
+    }
 }
 
 /// Whether it failed because of certificates.

@@ -102,6 +102,13 @@ impl ShellOptions {
         self
     }
 
+    /// Names the shell, for those who list shells; by default it has no name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.create.name = Some(name.to_owned());
+        self
+    }
+
     /// Sets how long the server keeps the shell without hearing of its client; by default the server decides.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
