@@ -36,6 +36,16 @@ pub fn bindings_hash(application_data: &[u8]) -> [u8; 16] {
 /// Returns the bits of a certificate's public key, as CredSSP proves them.
 #[cfg(feature = "client")]
 pub(crate) fn subject_public_key(certificate: &[u8]) -> Option<&[u8]> {
+    let (_, key_info, _) = element(subject_public_key_info(certificate)?)?;
+    let (_, _algorithm, key) = element(key_info)?;
+    let (tag, bits, _) = element(key)?;
+    // The first byte counts the bits that are not used: none.
+    bits.strip_prefix(&[0]).filter(|_| tag == 3)
+}
+
+/// Returns the `SubjectPublicKeyInfo` of a certificate, in DER.
+#[cfg(feature = "client")]
+pub(crate) fn subject_public_key_info(certificate: &[u8]) -> Option<&[u8]> {
     let (_, certificate, _) = element(certificate)?;
     let (_, mut rest, _) = element(certificate)?;
     // Version (left out by the first version), serial number, algorithm, issuer, validity and subject come before it.
@@ -45,11 +55,8 @@ pub(crate) fn subject_public_key(certificate: &[u8]) -> Option<&[u8]> {
     for _ in 0..5 {
         (_, _, rest) = element(rest)?;
     }
-    let (_, key_info, _) = element(rest)?;
-    let (_, _algorithm, key) = element(key_info)?;
-    let (tag, bits, _) = element(key)?;
-    // The first byte counts the bits that are not used: none.
-    bits.strip_prefix(&[0]).filter(|_| tag == 3)
+    let (_, _, after) = element(rest)?;
+    rest.get(..rest.len() - after.len())
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

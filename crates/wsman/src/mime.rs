@@ -103,7 +103,7 @@ pub fn is_sealed(content_type: &str) -> bool {
 /// # Errors
 ///
 /// [`DecodeError::Framing`] when a delimiter or header is missing, [`DecodeError::SealedLength`] when there are fewer
-/// bytes than declared.
+/// bytes than declared, [`DecodeError::Limit`] when there are more than 1024 parts.
 pub fn decode(content_type: &str, body: &[u8]) -> Result<Vec<SealedPart>, DecodeError> {
     let boundary = parameter(content_type, "boundary").unwrap_or(BOUNDARY);
     let mut parts = Vec::new();
@@ -111,6 +111,9 @@ pub fn decode(content_type: &str, body: &[u8]) -> Result<Vec<SealedPart>, Decode
     input.skip_line_ends();
     loop {
         match input.delimiter() {
+            Some(Delimiter::Separator) if parts.len() >= MOST_PARTS => {
+                return Err(DecodeError::Limit { what: "sealed parts", limit: MOST_PARTS });
+            }
             Some(Delimiter::Separator) => parts.push(input.part()?),
             Some(Delimiter::End) if !parts.is_empty() => return Ok(parts),
             _ => return Err(DecodeError::Framing { expected: "a delimiter" }),
@@ -215,6 +218,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// With CredSSP a part holds 16 KiB, so these hold more than any server sends at once.
+const MOST_PARTS: usize = 1024;
 /// A header line of a sealed message is never longer.
 const LONGEST_LINE: usize = 1024;
 
@@ -264,6 +269,13 @@ mod tests {
         for end in 0..body.len() - 4 {
             assert!(decode(&content_type, &body[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn parts_without_end_are_refused() {
+        let body = encode(Protocol::CredSsp, &vec![part(&[1; 16], b""); 1025]);
+        let error = decode(&Protocol::CredSsp.content_type(2), &body).unwrap_err();
+        assert!(matches!(error, DecodeError::Limit { limit: 1024, .. }), "{error}");
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) fn is_untrusted(error: &(dyn std::error::Error + Send + Sync + 'stati
     error
         .downcast_ref::<psrp_client::Error>()
         .and_then(psrp_client::Error::transport)
-        .is_some_and(|source| matches!(source, HttpError::Tls { .. }))
+        .is_some_and(|source| matches!(source, HttpError::Certificate { .. }))
 }
 
 /// Why a command did not come to a good end.

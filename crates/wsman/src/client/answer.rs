@@ -1,12 +1,14 @@
 //! An HTTP answer: what the server offers, says, and hides in an envelope.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
+use url::Url;
 
 use super::auth::SecurityContext;
-use super::error::{Error, HttpAnswer, SecurityError};
+use super::error::{Error, SecurityError};
 use super::exchange::SoapResponse;
+use super::page::{HttpAnswer, media_type_of_page, printable};
 use crate::challenge::Challenge;
 use crate::mime;
 use crate::xml::decode_base64;
@@ -33,14 +35,15 @@ impl Answer {
     }
 
     /// Returns the token that the server continues a scheme with.
-    pub(crate) fn token(&self, scheme: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn token(&self, scheme: &str, limit: usize) -> Result<Option<Vec<u8>>, Error> {
         let token = self.challenges().into_iter().find(|one| one.is(scheme)).and_then(|c| c.token);
-        token
-            .map(|text| {
-                decode_base64(&text)
-                    .ok_or_else(|| SecurityError::new("the token is not base64").into())
-            })
-            .transpose()
+        let Some(text) = token else { return Ok(None) };
+        if text.len() / 4 * 3 > limit {
+            let text = format!("the server's token is larger than {limit} bytes");
+            return Err(SecurityError::new(text).into());
+        }
+        let token = decode_base64(&text);
+        token.map(Some).ok_or_else(|| SecurityError::new("the server's token is not base64").into())
     }
 
     /// Takes the envelope out, unsealed by what sealed the request; a sealed request has no answer in clear.
@@ -53,24 +56,39 @@ impl Answer {
             return Err(self.redirect());
         }
         let is_soap = is_soap(self.content_type());
+        let is_sealed = mime::is_sealed(self.content_type());
+        if (is_soap || is_sealed)
+            && let Some(encoding) = self.encoding()
+        {
+            return Err(Error::Compressed { status, encoding });
+        }
         match sealing {
-            Some(security) if mime::is_sealed(self.content_type()) => {
-                let envelope = unseal(security, self.content_type(), &self.body)?;
-                Ok(SoapResponse::new(status, envelope))
+            Some(security) if is_sealed => {
+                let envelope = unseal(security, self.content_type(), &self.body)
+                    .map_err(|source| Error::Unseal { status, source })?;
+                envelope_or_page(status, envelope)
             }
             Some(_) if is_soap => Err(Error::ClearAnswer { status }),
-            None if is_soap => Ok(SoapResponse::new(status, self.body.into())),
+            None if is_soap => envelope_or_page(status, self.body.into()),
             _ => Err(self.not_soap()),
         }
     }
 
+    /// Returns what the body is compressed with, if it is.
+    fn encoding(&self) -> Option<String> {
+        let encoding = printable(self.header(&CONTENT_ENCODING));
+        (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")).then_some(encoding)
+    }
+
     pub(crate) fn redirect(&self) -> Error {
-        let location = self.header(&LOCATION).to_owned();
+        let location = safe_location(self.header(&LOCATION));
         Error::Redirect { status: self.status.as_u16(), location }
     }
 
     pub(crate) fn not_soap(&self) -> Error {
-        let answer = HttpAnswer::new(self.status.as_u16(), self.content_type(), &self.body);
+        // Nothing can be quoted of a body that is not unpacked.
+        let body = if self.encoding().is_some() { &[] } else { &*self.body };
+        let answer = HttpAnswer::new(self.status.as_u16(), self.content_type(), body);
         Error::Http(Box::new(answer))
     }
 
@@ -80,18 +98,38 @@ impl Answer {
     }
 }
 
+/// Takes a body for an envelope, unless it is a page: gateways put any label on theirs, and may even seal them.
+fn envelope_or_page(status: u16, body: Vec<u8>) -> Result<SoapResponse, Error> {
+    match media_type_of_page(&body) {
+        Some(media_type) => Err(Error::Http(Box::new(HttpAnswer::new(status, media_type, &body)))),
+        None => Ok(SoapResponse::new(status, body)),
+    }
+}
+
+/// Returns where a redirect leads, without what may be secret in it.
+fn safe_location(location: &str) -> String {
+    let without_parts = |text: &str| text.split(['?', '#']).next().map(printable);
+    let Ok(mut url) = Url::parse(location) else {
+        // A path alone is on the same server; anything with a user in it is kept back.
+        let path = Some(location).filter(|text| !text.contains('@')).and_then(without_parts);
+        return path.unwrap_or_default();
+    };
+    let cleared = url.set_username("").and_then(|()| url.set_password(None));
+    cleared.ok().and_then(|()| without_parts(url.as_str())).unwrap_or_default()
+}
+
 fn unseal(
     security: &mut dyn SecurityContext,
     content_type: &str,
     body: &[u8],
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, SecurityError> {
     let parts = mime::decode(content_type, body).map_err(SecurityError::new)?;
     let mut envelope = Vec::with_capacity(body.len());
     for mut part in parts {
         security.unwrap(&mut part.signature, &mut part.data)?;
         // The declared length counts padding, which the mechanism may have removed.
         if part.data.len() > part.length {
-            return Err(SecurityError::new("the unsealed text is longer than declared").into());
+            return Err(SecurityError::new("the unsealed text is longer than declared"));
         }
         envelope.append(&mut part.data);
     }
@@ -157,7 +195,7 @@ mod tests {
         let opened = answer(500, &content_type, &body).open(Some(&mut PlusOne)).unwrap();
         assert_eq!((opened.status, opened.envelope.as_slice()), (500, &b"<Envelope/>"[..]));
         let refused = answer(200, &content_type, b"--Encrypted").open(Some(&mut PlusOne));
-        assert!(matches!(refused, Err(Error::Security(_))));
+        assert!(matches!(refused, Err(Error::Unseal { status: 200, .. })));
         assert!(matches!(answer(200, &content_type, &body).open(None), Err(Error::Http(_))));
     }
 
@@ -177,5 +215,42 @@ mod tests {
         );
         let page = answer(200, "text/html", b"<b>Hello</b>").open(Some(&mut PlusOne));
         assert!(matches!(page, Err(Error::Http(page)) if page.excerpt == "Hello"));
+        let soap = answer(503, "application/soap+xml", b"<html>Busy</html>").open(None);
+        assert!(
+            matches!(soap, Err(Error::Http(page)) if page.status == 503 && page.content_type == "text/html")
+        );
+    }
+
+    #[test]
+    fn a_location_is_quoted_without_secrets() {
+        for (location, expected) in [
+            (
+                "https://ann:secret@ex02:444/PowerShell/?token=secret#secret",
+                "https://ex02:444/PowerShell/",
+            ),
+            ("/PowerShell/?token=secret", "/PowerShell/"),
+            ("//ann:secret@ex02/", ""),
+            ("", ""),
+            ("javascript:alert(1)", ""),
+        ] {
+            assert_eq!(safe_location(location), expected, "{location}");
+        }
+        assert_eq!(safe_location(&format!("/{}", "x".repeat(500))).len(), 200);
+    }
+
+    #[test]
+    fn a_compressed_answer_is_not_unpacked() {
+        let mut packed = answer(200, "application/soap+xml", b"\x1F\x8B");
+        packed.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let refused = packed.open(None);
+        assert!(
+            matches!(refused, Err(Error::Compressed { status: 200, encoding }) if encoding == "gzip")
+        );
+        let mut page = answer(503, "text/html", b"\x1F\x8B");
+        page.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(matches!(page.open(None), Err(Error::Http(page)) if page.excerpt.is_empty()));
+        let mut plain = answer(200, "application/soap+xml", b"<Envelope/>");
+        plain.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("Identity"));
+        assert!(plain.open(None).is_ok());
     }
 }

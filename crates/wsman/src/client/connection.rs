@@ -13,7 +13,7 @@ use http::header::{
     USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -24,12 +24,17 @@ use tokio_rustls::TlsConnector;
 
 use super::answer::Answer;
 use super::auth::SecurityContext;
+use super::body::read_body;
 use super::cookies::Cookies;
 use super::error::{Error, Phase, SecurityError};
 use super::exchange::SoapResponse;
+use super::interim::Interim;
 use super::login::{Logins, refusal};
 use super::options::ClientOptions;
+use super::proxy::Proxy;
 use super::stream::{Stream, Transport};
+use super::tls::check_pins;
+use super::tls_error::{handshake_failed, refused_afterwards};
 use crate::mime::{self, SealedPart};
 
 /// Where and how connections are made.
@@ -43,6 +48,7 @@ pub(crate) struct Endpoint {
     pub(crate) target: http::Uri,
     /// The TLS settings; `None` over http.
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) cookies: Cookies,
     /// What was learnt of signing in.
     pub(crate) logins: Logins,
@@ -100,6 +106,8 @@ impl Connection {
         let lost = |source| Error::Lost { sent: false, source: Some(source) };
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
+            .max_buf_size(endpoint.options.max_header_size)
+            .max_headers(endpoint.options.max_headers)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(lost)?;
@@ -146,8 +154,9 @@ impl Connection {
         limit: Duration,
     ) -> Result<SoapResponse, Failure> {
         let (content_type, body) = self.seal(envelope)?;
-        let post = self.post(endpoint, Some(content_type), body, None);
-        let answer = within(limit, Phase::Answer, async { Ok(post.await) }).await??;
+        let largest = endpoint.options.max_response_size;
+        let request = endpoint.request(Some(content_type), body, self.authorization.clone());
+        let answer = self.send(endpoint, request, limit, largest).await?;
         self.last_used = Instant::now();
         if answer.status == StatusCode::UNAUTHORIZED {
             let error = refusal(endpoint, &answer);
@@ -176,65 +185,95 @@ impl Connection {
         Ok((content_type, body.into()))
     }
 
-    /// Sends one request and reads the whole answer.
-    pub(super) async fn post(
+    /// Sends an empty request of a login and reads the whole answer.
+    pub(super) async fn post_empty(
         &mut self,
         endpoint: &Endpoint,
-        content_type: Option<HeaderValue>,
-        body: Bytes,
         authorization: Option<HeaderValue>,
     ) -> Result<Answer, Failure> {
+        let limit = endpoint.options.connect_timeout;
+        let request = endpoint.request(None, Bytes::new(), authorization);
+        self.send(endpoint, request, limit, LARGEST_REFUSAL).await
+    }
+
+    /// Sends a request and reads the whole answer, whose head may take as long as `limit`.
+    async fn send(
+        &mut self,
+        endpoint: &Endpoint,
+        mut request: Request<Full<Bytes>>,
+        limit: Duration,
+        largest: usize,
+    ) -> Result<Answer, Failure> {
         let before = self.written.load(Ordering::Relaxed);
-        let authorization = authorization.or_else(|| self.authorization.clone());
-        let request = endpoint.request(content_type, body, authorization);
+        let options = &endpoint.options;
+        let mut interim = Interim::count(&mut request, options.max_interim_answers);
         self.sender
             .ready()
             .await
             .map_err(|error| Failure::NotSent(Error::Lost { sent: false, source: Some(error) }))?;
-        let response = match self.sender.try_send_request(request).await {
+        let head = async {
+            tokio::select! {
+                answer = self.sender.try_send_request(request) => Ok(answer),
+                error = interim.too_many() => Err(error),
+            }
+        };
+        let response = match within(limit, Phase::Answer, head).await? {
             Ok(response) => response,
             Err(mut error) => {
                 let unsent = error.take_message().is_some()
                     || self.written.load(Ordering::Relaxed) == before;
-                let source = Some(error.into_error());
-                let error = Error::Lost { sent: !unsent, source };
+                let error = broken(endpoint, !unsent, error.into_error());
                 return Err(if unsent { Failure::NotSent(error) } else { error.into() });
             }
         };
         let (parts, body) = response.into_parts();
         endpoint.cookies.store(&parts.headers);
         self.close |= closes(&parts.headers);
-        let limit = endpoint.options.max_response_size;
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                return Error::TooLarge { limit };
-            }
-            let source = error.downcast().map(|source| *source).ok();
-            Error::Lost { sent: true, source }
-        })?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        let body = read_body(body, largest, options.stall_timeout);
+        let body = within(options.body_timeout, Phase::Body, body).await?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
+}
+
+/// Says why a connection broke.
+fn broken(endpoint: &Endpoint, sent: bool, error: hyper::Error) -> Error {
+    if error.is_parse() {
+        return Error::Malformed { source: error };
+    }
+    refused_afterwards(&endpoint.host, &error).unwrap_or(Error::Lost { sent, source: Some(error) })
 }
 
 impl Endpoint {
     /// Connects, and returns the server's certificate over https.
     async fn dial(&self, limit: Duration) -> Result<(Transport, Option<Vec<u8>>), Error> {
-        let (host, port) = (self.host.as_str(), self.port);
-        let name = host.trim_matches(['[', ']']);
-        let failed = |source| Error::Connect { host: host.to_owned(), port, source };
-        let connect = async { TcpStream::connect((name, port)).await.map_err(failed) };
-        let tcp = within(limit, Phase::Connect, connect).await?;
-        tcp.set_nodelay(true).map_err(failed)?;
+        let tcp = match &self.proxy {
+            Some(proxy) => within(limit, Phase::Proxy, proxy.tunnel(&self.host, self.port)).await?,
+            None => within(limit, Phase::Connect, self.connect()).await?,
+        };
+        let host = self.host.as_str();
         let Some(config) = &self.tls else { return Ok((Transport::Plain(tcp), None)) };
-        let server = ServerName::try_from(name.to_owned())
+        let server = ServerName::try_from(self.name().to_owned())
             .map_err(|_error| Error::Url { url: self.options.url.clone() })?;
         let connector = TlsConnector::from(Arc::clone(config));
-        let failed = |source| Error::Tls { host: host.to_owned(), source };
+        let failed = |source| handshake_failed(host, source);
         let handshake = async { connector.connect(server, tcp).await.map_err(failed) };
         let stream = within(limit, Phase::Tls, handshake).await?;
         let certificates = stream.get_ref().1.peer_certificates();
         let certificate = certificates.and_then(|chain| chain.first()).map(|own| own.to_vec());
+        check_pins(&self.options, host, certificate.as_deref().unwrap_or_default())?;
         Ok((Transport::Tls(Box::new(stream)), certificate))
+    }
+
+    async fn connect(&self) -> Result<TcpStream, Error> {
+        let failed = |source| Error::Connect { host: self.host.clone(), port: self.port, source };
+        let tcp = TcpStream::connect((self.name(), self.port)).await.map_err(failed)?;
+        tcp.set_nodelay(true).map_err(failed)?;
+        Ok(tcp)
+    }
+
+    /// Returns the host without the brackets that an address of IPv6 has in a URL.
+    fn name(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
     }
 
     fn request(
@@ -288,3 +327,6 @@ pub(super) async fn within<T>(
         Err(_elapsed) => Err(Error::Timeout { phase, after: limit }),
     }
 }
+
+/// The largest body of an answer to a request without one: the page that goes with a 401.
+const LARGEST_REFUSAL: usize = 256 << 10;

@@ -16,6 +16,8 @@ pub(crate) struct Cookies {
 
 const MOST_COOKIES: usize = 64;
 const LONGEST_COOKIE: usize = 4096;
+/// Of all cookies together: web servers refuse requests with a larger head than 16 KiB.
+const LONGEST_HEADER: usize = 8192;
 
 impl Cookies {
     /// Keeps what an answer sets; an empty value removes a cookie.
@@ -26,7 +28,15 @@ impl Cookies {
             if value.is_empty() {
                 values.remove(name);
             } else if values.len() < MOST_COOKIES || values.contains_key(name) {
-                values.insert(name.to_owned(), value.to_owned());
+                let before = values.insert(name.to_owned(), value.to_owned());
+                let length: usize =
+                    values.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+                if length > LONGEST_HEADER {
+                    match before {
+                        Some(before) => values.insert(name.to_owned(), before),
+                        None => values.remove(name),
+                    };
+                }
             }
         }
     }
@@ -69,5 +79,14 @@ mod tests {
         assert_eq!(cookies.header().unwrap(), "MS-WSMAN=abc; X-BackEndCookie=1");
         store(&["MS-WSMAN=def", "X-BackEndCookie=1; Max-Age=0"]);
         assert_eq!(cookies.header().unwrap(), "MS-WSMAN=def");
+        let long = "x".repeat(4000);
+        store(&[
+            &format!("a={long}"),
+            &format!("b={long}"),
+            &format!("c={long}"),
+            &format!("MS-WSMAN={long}"),
+        ]);
+        let header = cookies.header().unwrap();
+        assert!(header.to_str().unwrap().starts_with("MS-WSMAN=def; a=") && header.len() <= 8192);
     }
 }

@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::kerberos::KerberosError;
+use super::page::HttpAnswer;
+use super::proxy::{ProxyProblem, ProxyUrlError};
+use super::tls_error::{CertificateProblem, TlsProblem};
 use crate::error::DecodeError;
-use crate::fault::{Advice, Diagnostics, Fault};
+use crate::fault::{Advice, Fault};
 use crate::operation::Verb;
 
 /// Why an exchange, or an operation of a shell, failed.
@@ -60,11 +63,42 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The TLS handshake failed, often because the certificate is not trusted.
-    #[error("cannot secure the connection to {host}")]
+    /// An environment variable names a proxy that cannot be used.
+    #[error("the environment variable {name} names a proxy that cannot be used")]
+    ProxyVariable {
+        /// The variable.
+        name: String,
+        /// Why; without the value, which may hold a password.
+        #[source]
+        source: ProxyUrlError,
+    },
+    /// The proxy gave no tunnel to the endpoint.
+    #[error("no way through the proxy {proxy}")]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// Why.
+        #[source]
+        problem: ProxyProblem,
+    },
+    /// The server's certificate is not trusted; nothing was sent.
+    #[error("the certificate of {host} is not trusted: {problem}")]
+    Certificate {
+        /// The host of the endpoint.
+        host: String,
+        /// Why.
+        problem: CertificateProblem,
+        /// What the TLS library says; `None` when it had nothing against it.
+        #[source]
+        source: Option<io::Error>,
+    },
+    /// The TLS handshake failed, for another reason than the server's certificate.
+    #[error("cannot secure the connection to {host}: {problem}")]
     Tls {
         /// The host of the endpoint.
         host: String,
+        /// Why.
+        problem: TlsProblem,
         /// What the TLS library says.
         #[source]
         source: io::Error,
@@ -103,9 +137,18 @@ pub enum Error {
     /// Kerberos cannot sign in, for another reason than the password.
     #[error("kerberos authentication failed")]
     Kerberos(#[source] KerberosError),
-    /// The security library refused a token, or could not seal or unseal a message.
+    /// The security library refused a token, or could not seal a message.
     #[error("authentication failed")]
     Security(#[source] SecurityError),
+    /// A sealed answer could not be opened: it was damaged, forged, or sent before.
+    #[error("the sealed answer (HTTP {status}) is not genuine")]
+    Unseal {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        #[source]
+        source: SecurityError,
+    },
     /// A sealed request was answered in clear, by whomever.
     #[error("the server answered a sealed request in clear (HTTP {status})")]
     ClearAnswer {
@@ -115,17 +158,39 @@ pub enum Error {
     /// The server answered without an envelope.
     #[error("the server answered {_0}")]
     Http(Box<HttpAnswer>),
-    /// The server wants the client elsewhere; redirects are not followed.
-    #[error("the server redirects to {location:?} (HTTP {status})")]
+    /// The server wants the client elsewhere. Credentials are for the endpoint in the options alone, so that is where to
+    /// name another one, if it can be trusted.
+    #[error("the server redirects to {location:?} (HTTP {status}), which is not followed")]
     Redirect {
         /// The HTTP status.
         status: u16,
-        /// Where to; empty when it does not say.
+        /// Where to, without user, query and fragment, in at most 200 characters; empty when it does not say.
         location: String,
     },
     /// The answer is larger than the limit.
     #[error("the answer is larger than {limit} bytes")]
     TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The answer is compressed although that was declined; it is not unpacked.
+    #[error("the answer (HTTP {status}) is compressed with {encoding}, which was declined")]
+    Compressed {
+        /// The HTTP status.
+        status: u16,
+        /// The coding, as the server names it.
+        encoding: String,
+    },
+    /// The answer is no well-formed HTTP, or has a head beyond the limits.
+    #[error("the answer is malformed, or its head is too large")]
+    Malformed {
+        /// What the HTTP library says.
+        #[source]
+        source: hyper::Error,
+    },
+    /// The answer did not come after so many interim ones (1xx).
+    #[error("no answer came after {limit} interim ones")]
+    TooManyInterim {
         /// The limit.
         limit: usize,
     },
@@ -167,13 +232,25 @@ impl Error {
             Self::Lost { sent: false, .. }
             | Self::Connect { .. }
             | Self::Kerberos(KerberosError::Unreachable { .. }) => Advice::Later,
-            Self::Timeout { phase: Phase::Connect | Phase::Tls | Phase::Login, .. } => {
-                Advice::Later
-            }
+            Self::Timeout {
+                phase: Phase::Connect | Phase::Proxy | Phase::Tls | Phase::Login,
+                ..
+            } => Advice::Later,
+            Self::Tls { problem: TlsProblem::Closed, .. } => Advice::Later,
+            Self::Proxy { problem, .. } => match problem {
+                ProxyProblem::Unreachable(_) | ProxyProblem::Refused { status: 500.. } => {
+                    Advice::Later
+                }
+                _ => Advice::Never,
+            },
             Self::Lost { sent: true, .. }
             | Self::Timeout { .. }
             | Self::TooLarge { .. }
+            | Self::Compressed { .. }
+            | Self::Malformed { .. }
+            | Self::TooManyInterim { .. }
             | Self::ClearAnswer { .. }
+            | Self::Unseal { .. }
             | Self::Security(_)
             | Self::Decode { .. } => Advice::Unknown,
             Self::Http(answer) => answer.advice(),
@@ -200,89 +277,33 @@ impl From<SecurityError> for Error {
     }
 }
 
-/// An answer that holds no envelope: a proxy's page, a refusal of the web server, Exchange's bare throttling text.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct HttpAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The content type; empty when there is none.
-    pub content_type: String,
-    /// The beginning of the text, at most 200 characters, none of them a control character.
-    pub excerpt: String,
-    /// What Exchange said in brackets before its text.
-    pub diagnostics: Diagnostics,
-}
-
-impl HttpAnswer {
-    /// Describes an answer; `body` is cut and made printable.
-    #[must_use]
-    pub fn new(status: u16, content_type: &str, body: &[u8]) -> Self {
-        let head = body.get(..body.len().min(LONGEST_READ)).unwrap_or_default();
-        let text = String::from_utf8_lossy(head);
-        let is_html = content_type.to_ascii_lowercase().contains("html");
-        let text = if is_html { without_tags(&text) } else { text.into_owned() };
-        let mut diagnostics = Diagnostics::parse(&text);
-        diagnostics.text = printable(&diagnostics.text);
-        for (name, value) in &mut diagnostics.fields {
-            *name = printable(name);
-            *value = printable(value);
-        }
-        Self {
-            status,
-            content_type: printable(content_type),
-            excerpt: printable(&text),
-            diagnostics,
-        }
-    }
-
-    /// Tells what a caller may do: 503, and Exchange's refusals for want of budget, pass.
-    #[must_use]
-    pub fn advice(&self) -> Advice {
-        let refused = self.diagnostics.failure_category().is_some();
-        match self.status {
-            503 | 429 => Advice::Later,
-            400 if refused => Advice::Later,
-            500 | 502 | 504 => Advice::Unknown,
-            _ => Advice::Never,
-        }
-    }
-}
-
-impl fmt::Display for HttpAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HTTP {}", self.status)?;
-        if !self.content_type.is_empty() {
-            write!(f, " with {}", self.content_type)?;
-        }
-        if !self.excerpt.is_empty() {
-            write!(f, ": {}", self.excerpt)?;
-        }
-        Ok(())
-    }
-}
-
 /// What took too long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Phase {
     /// Resolving the name and connecting.
     Connect,
+    /// Connecting to the proxy, and its tunnel.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// Authentication.
     Login,
-    /// The answer, once the request was sent.
+    /// Sending the request, and the head of the answer.
     Answer,
+    /// The body of the answer, or the next piece of it.
+    Body,
 }
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "connecting",
+            Self::Proxy => "the way through the proxy",
             Self::Tls => "the TLS handshake",
             Self::Login => "signing in",
             Self::Answer => "the answer",
+            Self::Body => "the body of the answer",
         })
     }
 }
@@ -308,42 +329,6 @@ impl SecurityError {
     }
 }
 
-const LONGEST_READ: usize = 16 << 10;
-const LONGEST_EXCERPT: usize = 200;
-
-/// Makes one line of at most 200 characters without control or direction characters.
-fn printable(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{61C}')
-    };
-    let words: Vec<String> = text
-        .split_whitespace()
-        .map(|word| word.chars().filter(|c| !is_hidden(*c)).collect())
-        .collect();
-    words.join(" ").trim().chars().take(LONGEST_EXCERPT).collect()
-}
-
-/// Removes tags, and what stands in `style` and `script`, from a page, which is enough for an excerpt.
-fn without_tags(page: &str) -> String {
-    let mut out = String::new();
-    let mut rest = page;
-    while let Some((before, after)) = rest.split_once('<') {
-        out.push_str(before);
-        out.push(' ');
-        let skip = ["style", "script"]
-            .into_iter()
-            .find(|name| after.get(..name.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(name)));
-        rest = match skip {
-            Some(_) => after.split_once("</").map_or("", |(_, rest)| rest),
-            None => after,
-        };
-        rest = rest.split_once('>').map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    out
-}
-
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -351,27 +336,6 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_becomes_a_short_harmless_text() {
-        let page = "<html><head><style>b{x:y}</style><title>Service\r\nUnavailable</title></head>\u{1b}[31m\u{202e}x".to_owned()
-            + &"y".repeat(500);
-        let answer = HttpAnswer::new(503, "text/html; charset=us-ascii", page.as_bytes());
-        assert!(answer.excerpt.starts_with("Service Unavailable [31mxyyy"), "{}", answer.excerpt);
-        assert_eq!(answer.excerpt.chars().count(), 200);
-        assert_eq!(answer.advice(), Advice::Later);
-    }
-
-    #[test]
-    fn a_bare_400_of_exchange_keeps_its_category() {
-        let body = b"[FailureCategory=AuthZ-AuthorizationException] Fail to create runspace because you have exceeded \
-                     the maximum number of connections allowed : 18";
-        let answer = HttpAnswer::new(400, "", body);
-        assert_eq!(answer.diagnostics.failure_category(), Some("AuthZ-AuthorizationException"));
-        assert!(answer.diagnostics.text.starts_with("Fail to create"));
-        assert_eq!(answer.advice(), Advice::Later);
-        assert_eq!(HttpAnswer::new(400, "", b"Bad Request").advice(), Advice::Never);
-    }
 
     #[test]
     fn whether_a_lost_request_was_sent_is_said() {

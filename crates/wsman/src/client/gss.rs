@@ -10,6 +10,7 @@
 //! [MS-KILE] has four, and MIT's acceptor refuses the login. A server that demands channel bindings refuses Kerberos
 //! over https without them; over http, and with NTLM, it can be had.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -39,6 +40,8 @@ pub(crate) struct GssContext {
     binding: Option<Vec<u8>>,
     kdcs: Option<Arc<Kdcs>>,
     protocol: Protocol,
+    /// The signatures of the messages that Kerberos unsealed.
+    unsealed: HashSet<Vec<u8>>,
 }
 
 impl GssContext {
@@ -73,6 +76,7 @@ impl GssContext {
             binding: None,
             kdcs: Some(kdcs),
             protocol,
+            unsealed: HashSet::new(),
         })
     }
 
@@ -93,6 +97,7 @@ impl GssContext {
             binding: binding.map(channel_bindings),
             kdcs: None,
             protocol: Protocol::Spnego,
+            unsealed: HashSet::new(),
         })
     }
 
@@ -166,6 +171,15 @@ impl GssContext {
         }
     }
 
+    /// Refuses a message that came before, which the library does for NTLM alone.
+    ///
+    /// The number in the header is of no use, for the library does not compare it with the one under the seal. What
+    /// follows the header is different for every message, as it begins with random bytes.
+    fn check_first_time(&mut self, sealed: Vec<u8>) -> Result<(), SecurityError> {
+        let is_new = self.kdcs.is_none() || self.unsealed.insert(sealed);
+        is_new.then_some(()).ok_or_else(|| SecurityError::new("the message came before"))
+    }
+
     fn signature_length(&self) -> usize {
         if self.kdcs.is_some() { KERBEROS_SIGNATURE } else { NTLM_SIGNATURE }
     }
@@ -186,13 +200,14 @@ impl SecurityContext for GssContext {
 
     fn unwrap(&mut self, signature: &mut [u8], data: &mut Vec<u8>) -> Result<(), SecurityError> {
         self.check_sealed(signature)?;
+        let seen = signature.get(KERBEROS_HEADER..).unwrap_or_default().to_vec();
         let mut message =
             [SecurityBufferRef::token_buf(signature), SecurityBufferRef::data_buf(data)];
         quietly(|| self.context.decrypt_message(&mut message))??;
         let [_, plain] = message;
         let length = plain.data().len();
         data.truncate(length);
-        Ok(())
+        self.check_first_time(seen)
     }
 
     fn protocol(&self) -> Protocol {
@@ -291,6 +306,7 @@ fn channel_bindings(data: &[u8]) -> Vec<u8> {
 
 /// A header of 16 bytes and, turned to the front, 44 bytes of confounder, header and checksum.
 const KERBEROS_SIGNATURE: usize = 60;
+const KERBEROS_HEADER: usize = 16;
 const NTLM_SIGNATURE: usize = 16;
 /// How far the end of a sealed message is turned to the front.
 const ROTATION: u16 = 28;

@@ -13,8 +13,9 @@ use super::error::Error;
 use super::exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
 use super::kdc;
 use super::login::Logins;
-use super::options::ClientOptions;
+use super::options::{ClientOptions, ProxyChoice};
 use super::pool::Pool;
+use super::proxy::Proxy;
 use super::tls;
 use crate::mime;
 
@@ -50,7 +51,7 @@ impl HttpClient {
     /// [`Error::Url`] when the URL cannot be posted to, [`Error::Unencrypted`] when Basic would be sent in clear,
     /// [`Error::CertificateWithoutTls`] when a client certificate has nowhere to go, [`Error::CaFile`],
     /// [`Error::ClientCertificate`] or [`Error::TlsSettings`] when certificates cannot be used, [`Error::Kerberos`] when
-    /// the address of a KDC is none.
+    /// the address of a KDC is none, [`Error::ProxyVariable`] when the environment names a proxy that cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let invalid = || Error::Url { url: options.url.clone() };
         let url = Url::parse(&options.url).map_err(|_error| invalid())?;
@@ -82,11 +83,28 @@ impl HttpClient {
         };
         let target = target.parse().map_err(|_error| invalid())?;
         let tls = if is_https { Some(tls::config(&options)?) } else { None };
+        let proxy = match &options.proxy {
+            ProxyChoice::Direct => None,
+            ProxyChoice::Through(proxy) => Some(proxy.clone()),
+            ProxyChoice::Environment => {
+                Proxy::from_environment(is_https, &host, port, |name| std::env::var(name).ok())?
+            }
+        };
         let pool = Pool::new(options.max_connections);
         let cookies = Cookies::default();
         let logins = Logins::default();
         Ok(Self {
-            endpoint: Endpoint { options, host, port, authority, target, tls, cookies, logins },
+            endpoint: Endpoint {
+                options,
+                host,
+                port,
+                authority,
+                target,
+                tls,
+                proxy,
+                cookies,
+                logins,
+            },
             pool,
         })
     }

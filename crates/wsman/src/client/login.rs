@@ -9,7 +9,6 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
@@ -111,7 +110,7 @@ impl Connection {
 
     /// Asks the server, without credentials, what it offers.
     async fn offered(&mut self, endpoint: &Endpoint) -> Result<Vec<String>, Error> {
-        let answer = self.post(endpoint, None, Bytes::new(), None).await.map_err(login_lost)?;
+        let answer = self.post_empty(endpoint, None).await.map_err(login_lost)?;
         match answer.status {
             StatusCode::UNAUTHORIZED => Ok(answer.offered()),
             status if status.is_redirection() => Err(answer.redirect()),
@@ -143,9 +142,8 @@ impl Connection {
                 return Err(endpoint.refused(mechanism));
             }
             let header = authorization(mechanism.scheme(), &step.token);
-            let answer =
-                self.post(endpoint, None, Bytes::new(), Some(header)).await.map_err(login_lost)?;
-            let token = answer.token(mechanism.scheme())?;
+            let answer = self.post_empty(endpoint, Some(header)).await.map_err(login_lost)?;
+            let token = answer.token(mechanism.scheme(), endpoint.options.max_token_size)?;
             match answer.status {
                 StatusCode::UNAUTHORIZED if leg == 0 && token.is_none() => {
                     return Err(endpoint.not_accepted(mechanism, &answer));

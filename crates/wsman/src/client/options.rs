@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::credentials::Credentials;
+use super::pin::CertificatePin;
+use super::proxy::Proxy;
 
 /// What a client is told: whom to talk to, as whom, and within which bounds.
 ///
@@ -24,12 +26,42 @@ pub struct ClientOptions {
     pub(crate) native_roots: bool,
     pub(crate) channel_binding: bool,
     pub(crate) allow_unencrypted: bool,
+    pub(crate) pins: Vec<CertificatePin>,
+    pub(crate) min_tls: TlsVersion,
+    pub(crate) proxy: ProxyChoice,
     pub(crate) connect_timeout: Duration,
     pub(crate) answer_margin: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
     pub(crate) idle_limit: Duration,
     pub(crate) max_connections: usize,
     pub(crate) max_response_size: usize,
+    pub(crate) max_header_size: usize,
+    pub(crate) max_headers: usize,
+    pub(crate) max_interim_answers: usize,
+    pub(crate) max_token_size: usize,
     pub(crate) user_agent: String,
+}
+
+/// Which proxy stands before the endpoint.
+#[derive(Clone, Debug)]
+pub(crate) enum ProxyChoice {
+    /// The one that the environment names, if any.
+    Environment,
+    /// None, whatever the environment says.
+    Direct,
+    /// This one.
+    Through(Proxy),
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2, the newest that Windows Server before 2022 has.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
 }
 
 impl ClientOptions {
@@ -42,11 +74,20 @@ impl ClientOptions {
             native_roots: true,
             channel_binding: true,
             allow_unencrypted: false,
+            pins: Vec::new(),
+            min_tls: TlsVersion::Tls12,
+            proxy: ProxyChoice::Environment,
             connect_timeout: Duration::from_secs(30),
             answer_margin: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(120),
+            stall_timeout: Duration::from_secs(30),
             idle_limit: Duration::from_secs(90),
             max_connections: 8,
-            max_response_size: 8 << 20,
+            max_response_size: 4 << 20,
+            max_header_size: 64 << 10,
+            max_headers: 100,
+            max_interim_answers: 16,
+            max_token_size: 64 << 10,
             user_agent: "Microsoft WinRM Client".to_owned(),
         }
     }
@@ -85,17 +126,66 @@ impl ClientOptions {
         self
     }
 
-    /// Sets the time for connecting, for the TLS handshake and for signing in, each; the default is 30 s.
+    /// Demands that the server's own certificate, or its key, is the one of a pin; several allow for a change of it.
+    ///
+    /// That narrows what is trusted: a certificate has to be vouched for all the same. By default nothing is pinned.
+    #[must_use]
+    pub fn certificate_pin(mut self, pin: CertificatePin) -> Self {
+        self.pins.push(pin);
+        self
+    }
+
+    /// Sets the oldest version of TLS that https may use; the default is TLS 1.2.
+    ///
+    /// The channel inside CredSSP is not meant by it.
+    #[must_use]
+    pub fn min_tls(mut self, version: TlsVersion) -> Self {
+        self.min_tls = version;
+        self
+    }
+
+    /// Goes through a proxy, over http too, by `CONNECT`; the default is the one that the environment names.
+    ///
+    /// The environment names it in `HTTPS_PROXY` or `http_proxy`, after the scheme of the endpoint, or in `ALL_PROXY`.
+    /// Hosts in `NO_PROXY`, and this machine itself, are reached without it.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = ProxyChoice::Through(proxy);
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = ProxyChoice::Direct;
+        self
+    }
+
+    /// Sets the time for connecting, for the proxy, for the TLS handshake and for signing in, each; the default is 30 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how much longer than the operation timeout an answer may take; the default is 30 s.
+    /// Sets how much longer than the operation timeout the head of an answer may take; the default is 30 s.
     #[must_use]
     pub fn answer_margin(mut self, margin: Duration) -> Self {
         self.answer_margin = margin;
+        self
+    }
+
+    /// Sets how long the body of an answer may take in all, once its head is there; the default is 120 s.
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the next piece of a body may take; the default is 30 s.
+    #[must_use]
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = timeout;
         self
     }
 
@@ -115,10 +205,38 @@ impl ClientOptions {
         self
     }
 
-    /// Sets the largest answer in bytes; the default is 8 MiB.
+    /// Sets the largest body of an answer in bytes; the default is 4 MiB, for envelopes have at most 500 KiB.
     #[must_use]
     pub fn max_response_size(mut self, bytes: usize) -> Self {
         self.max_response_size = bytes;
+        self
+    }
+
+    /// Sets the largest head of an answer in bytes, from 8 KiB to 1 MiB; the default is 64 KiB.
+    #[must_use]
+    pub fn max_header_size(mut self, bytes: usize) -> Self {
+        self.max_header_size = bytes.clamp(8 << 10, 1 << 20);
+        self
+    }
+
+    /// Sets the most headers of an answer; the default is 100.
+    #[must_use]
+    pub fn max_headers(mut self, headers: usize) -> Self {
+        self.max_headers = headers;
+        self
+    }
+
+    /// Sets the most interim answers (1xx) before the answer itself; the default is 16.
+    #[must_use]
+    pub fn max_interim_answers(mut self, answers: usize) -> Self {
+        self.max_interim_answers = answers;
+        self
+    }
+
+    /// Sets the largest token of a login that a server may send, in bytes; the default is 64 KiB.
+    #[must_use]
+    pub fn max_token_size(mut self, bytes: usize) -> Self {
+        self.max_token_size = bytes;
         self
     }
 
@@ -127,5 +245,28 @@ impl ClientOptions {
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = user_agent.into();
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let options = ClientOptions::new("https://ex01/", Credentials::basic("ann", "secret"));
+        let seconds = |seconds| Duration::from_secs(seconds);
+        assert_eq!(options.connect_timeout, seconds(30));
+        assert_eq!(options.answer_margin, seconds(30));
+        assert_eq!(options.body_timeout, seconds(120));
+        assert_eq!(options.stall_timeout, seconds(30));
+        assert_eq!(options.idle_limit, seconds(90));
+        let sizes = [options.max_response_size, options.max_header_size, options.max_token_size];
+        assert_eq!(sizes, [4 << 20, 64 << 10, 64 << 10]);
+        let counts = [options.max_connections, options.max_headers, options.max_interim_answers];
+        assert_eq!(counts, [8, 100, 16]);
+        assert_eq!(options.min_tls, TlsVersion::Tls12);
+        assert!(options.pins.is_empty() && matches!(options.proxy, ProxyChoice::Environment));
+        assert_eq!(options.max_header_size(1).max_header_size, 8 << 10);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::Error;
@@ -184,7 +185,8 @@ impl Shell {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] when the server refuses; the others when the exchange fails.
+    /// [`Error::Fault`] when the server refuses; the others when the exchange fails. A server's id of more than 1024
+    /// characters, or with others than printed ones of ASCII, is [`Error::Decode`].
     pub async fn create(
         exchange: Arc<dyn Exchange>,
         options: ShellOptions,
@@ -201,7 +203,13 @@ impl Shell {
             verb: Verb::Create,
             source: DecodeError::Missing { element: "ShellId" },
         })?;
+        if !is_plain(shell_id.as_str()) {
+            return Err(malformed(Verb::Create, "ShellId"));
+        }
         if let Some(resource) = &created.resource_uri {
+            if !is_plain(resource.as_str()) {
+                return Err(malformed(Verb::Create, "ResourceURI"));
+            }
             context = context.with_resource_uri(resource.clone());
         }
         let max_envelope_size = AtomicU32::new(context.max_envelope_size());
@@ -254,6 +262,9 @@ impl Shell {
     ) -> Result<CommandId, Error> {
         let command = Command::new(command_id, arguments.to_vec());
         match self.run(Operation::Command(command)).await? {
+            Response::Command(started) if !is_plain(started.command_id.as_str()) => {
+                Err(malformed(Verb::Command, "CommandId"))
+            }
             Response::Command(started) => Ok(started.command_id),
             other => Err(unexpected(Verb::Command, "CommandResponse", &other)),
         }
@@ -282,10 +293,15 @@ impl Shell {
     /// the call may be repeated, but output may be missing, which the numbers of its fragments show.
     pub async fn receive(&self, command_id: Option<&CommandId>) -> Result<Received, Error> {
         let receive = Receive::new(command_id.cloned());
+        let began = Instant::now();
         match self.run(Operation::Receive(receive)).await {
             Ok(Response::Receive(output)) => Ok(Received::Output(output)),
             Ok(other) => Err(unexpected(Verb::Receive, "ReceiveResponse", &other)),
-            Err(Error::Fault { fault, .. }) if is_idle(&fault) => Ok(Received::Idle),
+            Err(Error::Fault { fault, .. }) if is_idle(&fault) => {
+                // A server that does not wait at all would be asked without a pause, as often as it answers.
+                tokio::time::sleep(LEAST_WAIT.saturating_sub(began.elapsed())).await;
+                Ok(Received::Idle)
+            }
             Err(error) => Err(error),
         }
     }
@@ -495,6 +511,18 @@ fn unexpected(verb: Verb, expected: &'static str, got: &Response) -> Error {
     let source = DecodeError::Unexpected { expected, got: got.name().to_owned() };
     Error::Decode { verb, source }
 }
+
+/// Tells whether a server's text may be adopted as an id and sent back.
+fn is_plain(id: &str) -> bool {
+    (1..=1024).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn malformed(verb: Verb, element: &'static str) -> Error {
+    Error::Decode { verb, source: DecodeError::Value { element } }
+}
+
+/// How long a Receive without output takes at least.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
 
 /// The most answers that one list is read from.
 const MOST_PULLS: usize = 1000;

@@ -10,7 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::Error;
-use super::options::ClientOptions;
+use super::options::{ClientOptions, TlsVersion};
+use super::tls_error::CertificateProblem;
 
 /// Makes the settings of all connections of a client.
 pub(crate) fn config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Error> {
@@ -29,8 +30,12 @@ pub(crate) fn config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Error
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions: &[_] = match options.min_tls {
+        TlsVersion::Tls12 => rustls::ALL_VERSIONS,
+        TlsVersion::Tls13 => &[&rustls::version::TLS13],
+    };
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(Error::TlsSettings)?
         .with_root_certificates(roots);
     let config = match options.credentials.certificate_files() {
@@ -40,6 +45,15 @@ pub(crate) fn config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Error
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
+}
+
+/// Compares the server's own certificate with the pins, before anything is sent.
+pub(crate) fn check_pins(options: &ClientOptions, host: &str, own: &[u8]) -> Result<(), Error> {
+    if options.pins.is_empty() || options.pins.iter().any(|pin| pin.matches(own)) {
+        return Ok(());
+    }
+    let problem = CertificateProblem::NotPinned;
+    Err(Error::Certificate { host: host.to_owned(), problem, source: None })
 }
 
 fn read_own_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

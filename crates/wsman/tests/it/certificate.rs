@@ -10,7 +10,7 @@ use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use wsman::client::{ClientOptions, Credentials, Error, Exchange as _, HttpClient};
+use wsman::client::{ClientOptions, Credentials, Error, Exchange as _, HttpClient, TlsProblem};
 
 use super::peer::{error_of, request};
 
@@ -97,7 +97,10 @@ async fn a_client_shows_its_certificate() {
 
     let without = options(&url, &folder.0, Credentials::basic("ann", "x"));
     let error = error_of(HttpClient::new(without).unwrap().exchange(request("x".to_owned())).await);
-    assert!(matches!(error, Error::Lost { .. } | Error::Tls { .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::Tls { problem: TlsProblem::ClientCertificate, .. }),
+        "{error:?}"
+    );
 
     let swapped = Credentials::certificate(folder.0.join("ann.key"), folder.0.join("ann.key"));
     let error = error_of(HttpClient::new(options(&url, &folder.0, swapped)));

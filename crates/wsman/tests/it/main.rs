@@ -13,6 +13,8 @@ mod certificate;
 mod credssp;
 mod data;
 #[cfg(feature = "client")]
+mod hostile;
+#[cfg(feature = "client")]
 mod kerberos;
 #[cfg(feature = "client")]
 mod peer;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wsman::client::{
-    ClientOptions, Credentials, Error, Exchange, HttpClient, Phase, Received, Shell, ShellOptions,
-    SoapRequest, identify, list_shells,
+    CertificateProblem, ClientOptions, Credentials, Error, Exchange, HttpClient, Phase, Received,
+    Shell, ShellOptions, SoapRequest, identify, list_shells,
 };
 use wsman::{Advice, Disconnect, FaultCode, SignalCode, Verb};
 
@@ -262,7 +262,11 @@ async fn an_untrusted_certificate_is_refused() {
     let options = ClientOptions::new(peer.url("https", "/echo"), peer.basic()).native_roots(false);
     let client = HttpClient::new(options).unwrap();
     let error = error_of(client.exchange(request("x".to_owned())).await);
-    assert!(matches!(error, Error::Tls { .. }), "{error:?}");
+    let problem = CertificateProblem::UnknownIssuer;
+    assert!(
+        matches!(&error, Error::Certificate { problem: found, .. } if *found == problem),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -361,7 +365,7 @@ async fn broken_answers_are_told_apart() {
         ("drop@Receive:1", lost as fn(&Error) -> bool),
         ("drop-after@Receive:1", lost),
         ("drop-mid@Receive:1", lost),
-        ("badsig@Receive:1", |error| matches!(error, Error::Security(_))),
+        ("badsig@Receive:1", |error| matches!(error, Error::Unseal { status: 200, .. })),
         ("garble@Receive:1", |error| matches!(error, Error::Decode { verb: Verb::Receive, .. })),
         (
             "http=503@Receive:1",
@@ -377,15 +381,19 @@ async fn broken_answers_are_told_apart() {
         ),
         ("fault=2150859175@Receive:1", |error| error.advice() == Advice::Later),
     ] {
-        let Some(peer) = Peer::start(&["--fault", fault]) else { return };
-        // The peer seals whatever has a body, even a page that no service would have had the keys for.
-        let scheme = if fault.starts_with("html") { "https" } else { "http" };
-        let options = peer.options(scheme, "/PowerShell", peer.negotiate());
-        let shell = peer.shell(options).await.unwrap();
-        let error = error_of(shell.receive(None).await);
-        assert!(check(&error), "{fault}: {error:?}");
-        // The next exchange uses a connection of its own.
-        assert!(shell.receive(None).await.is_ok(), "{fault}");
+        // Over http the peer seals whatever has a body, even a page that no service would have had the keys for.
+        for scheme in ["http", "https"] {
+            if scheme == "https" && !fault.starts_with("html") {
+                continue;
+            }
+            let Some(peer) = Peer::start(&["--fault", fault]) else { return };
+            let options = peer.options(scheme, "/PowerShell", peer.negotiate());
+            let shell = peer.shell(options).await.unwrap();
+            let error = error_of(shell.receive(None).await);
+            assert!(check(&error), "{fault}: {error:?}");
+            // The next exchange uses a connection of its own.
+            assert!(shell.receive(None).await.is_ok(), "{fault}");
+        }
     }
 }
 
