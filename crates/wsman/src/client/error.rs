@@ -237,12 +237,10 @@ impl Error {
                 ..
             } => Advice::Later,
             Self::Tls { problem: TlsProblem::Closed, .. } => Advice::Later,
-            Self::Proxy { problem, .. } => match problem {
-                ProxyProblem::Unreachable(_) | ProxyProblem::Refused { status: 500.. } => {
-                    Advice::Later
-                }
-                _ => Advice::Never,
-            },
+            Self::Proxy {
+                problem: ProxyProblem::Unreachable(_) | ProxyProblem::Refused { status: 500.. },
+                ..
+            } => Advice::Later,
             Self::Lost { sent: true, .. }
             | Self::Timeout { .. }
             | Self::TooLarge { .. }

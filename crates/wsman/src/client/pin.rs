@@ -83,7 +83,7 @@ mod tests {
         let hash = "0123456789abcdef".repeat(4);
         assert_eq!(hash.parse::<CertificatePin>().unwrap().to_string(), hash);
         let long = hash.clone() + "0";
-        for text in ["", "zz", &hash[1..], long.as_str(), &hash.replace('a', "g")] {
+        for text in ["", "zz", "0123456789abcde", long.as_str(), &hash.replace('a', "g")] {
             assert_eq!(text.parse::<CertificatePin>(), Err(CertificatePinError), "{text}");
         }
     }

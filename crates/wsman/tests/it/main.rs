@@ -18,9 +18,13 @@ mod hostile;
 mod kerberos;
 #[cfg(feature = "client")]
 mod peer;
+#[cfg(feature = "client")]
+mod proxy;
 mod recordings;
 mod round_trip;
 #[cfg(feature = "client")]
 mod scripted;
 #[cfg(feature = "client")]
 mod shell;
+#[cfg(feature = "client")]
+mod trust;
