@@ -320,7 +320,7 @@ impl Driver {
                 None | Some(Ok(Heard::Gone)) => return,
                 Some(Ok(Heard::Output { pieces, .. })) => {
                     lost = 0;
-                    self.take_in(StreamTarget::Pool, &pieces);
+                    self.take_in(StreamTarget::Pool, pieces);
                 }
                 Some(Ok(Heard::Idle)) => lost = 0,
                 // What a lost answer may have carried shows as a gap in the stream, or is missed by nobody.
@@ -338,7 +338,7 @@ impl Driver {
             match self.until_closed(self.carrier.receive(target)).await {
                 None | Some(Ok(Heard::Gone)) => return,
                 Some(Ok(Heard::Output { pieces, done })) => {
-                    self.take_in(target, &pieces);
+                    self.take_in(target, pieces);
                     if done {
                         self.change(|state| state.machine.handle_command_done(pipeline));
                     }
@@ -362,10 +362,10 @@ impl Driver {
         self.lock().machine.is_running(pipeline)
     }
 
-    fn take_in(&self, target: StreamTarget, pieces: &[Vec<u8>]) {
+    fn take_in(&self, target: StreamTarget, pieces: Vec<Vec<u8>>) {
         self.change(|state| {
             for piece in pieces {
-                if let Err(error) = state.machine.handle_fragments(target, piece) {
+                if let Err(error) = state.machine.handle_bytes(target, piece.into()) {
                     // The machine has ended the pipeline or the pool, and its events say so.
                     tracing::warn!(?target, %error, "a stream broke off");
                     return;

@@ -161,8 +161,8 @@ async fn negotiate(
         }
         let heard = carrier.receive(pool).await.map_err(CarrierError::opening)?;
         if let Heard::Output { pieces, .. } = heard {
-            for piece in &pieces {
-                if let Err(error) = machine.handle_fragments(pool, piece) {
+            for piece in pieces {
+                if let Err(error) = machine.handle_bytes(pool, piece.into()) {
                     // The machine is broken now, and its next event says so.
                     tracing::warn!(%error, "the stream of the pool broke off");
                     break;

@@ -452,7 +452,7 @@ impl RunspacePool {
             message_type,
             pool: self.id,
             pipeline: pipeline.unwrap_or(PipelineId::NIL),
-            body,
+            body: body.into(),
         };
         message.to_bytes()
     }

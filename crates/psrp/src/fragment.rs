@@ -11,6 +11,8 @@
 use core::fmt;
 use core::num::NonZeroU64;
 
+use bytes::{Buf as _, Bytes, BytesMut};
+
 use crate::error::DecodeError;
 
 /// Bytes of a fragment header.
@@ -224,7 +226,7 @@ pub struct CompleteObject {
     /// Number of fragments it came in.
     pub fragments: u64,
     /// The message: header of 40 bytes and body.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 #[derive(Debug)]
@@ -233,7 +235,7 @@ struct OpenObject {
     next_fragment: u64,
     /// Headers and data so far, which the object limit counts.
     size: usize,
-    data: Vec<u8>,
+    data: BytesMut,
 }
 
 /// Puts the messages of ONE byte stream together.
@@ -251,15 +253,14 @@ struct OpenObject {
 /// stream.push(first)?;
 /// assert!(stream.next_object()?.is_none());
 /// stream.push(second)?;
-/// assert_eq!(stream.next_object()?.unwrap().bytes, b"a message of some length");
+/// assert_eq!(stream.next_object()?.unwrap().bytes, b"a message of some length"[..]);
 /// # Ok::<(), psrp::DecodeError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Defragmenter {
     limits: FragmentLimits,
-    /// What has arrived; `read` bytes at its front are used up.
-    buffer: Vec<u8>,
-    read: usize,
+    /// What has arrived and is not used up.
+    buffer: BytesMut,
     /// In the order of their starts.
     open: Vec<OpenObject>,
     /// Set after Connect: fragments that continue an object we never saw the start of are skipped.
@@ -287,13 +288,31 @@ impl Defragmenter {
     /// [`DecodeError::BufferFull`] when more would be held than the limit allows, [`DecodeError::StreamDead`] after an
     /// earlier error.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        self.check_alive()?;
-        let held = self.buffered().saturating_add(bytes.len());
-        if held > self.limits.max_buffered {
-            return Err(self.die(DecodeError::BufferFull { held, limit: self.limits.max_buffered }));
-        }
+        self.check_room(bytes.len())?;
         self.buffer.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Takes bytes of the stream, cut anywhere, without a copy when they begin with a fragment: objects of a single fragment
+    /// then share their memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_bytes(&mut self, bytes: Bytes) -> Result<(), DecodeError> {
+        self.check_room(bytes.len())?;
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::from(bytes);
+        } else {
+            self.buffer.extend_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
+    fn check_room(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        self.check_alive()?;
+        let (held, limit) = (self.buffered().saturating_add(bytes), self.limits.max_buffered);
+        if held > limit { Err(self.die(DecodeError::BufferFull { held, limit })) } else { Ok(()) }
     }
 
     /// Returns the next complete message, or `None` when more bytes are needed.
@@ -315,13 +334,13 @@ impl Defragmenter {
     #[must_use]
     pub fn buffered(&self) -> usize {
         let open: usize = self.open.iter().map(|open| open.data.len()).sum();
-        (self.buffer.len() - self.read).saturating_add(open)
+        self.buffer.len().saturating_add(open)
     }
 
     /// True when neither a fragment nor an object is incomplete: the stream may end here.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.buffer.len() == self.read
+        self.open.is_empty() && self.buffer.is_empty()
     }
 
     fn check_alive(&self) -> Result<(), DecodeError> {
@@ -330,8 +349,7 @@ impl Defragmenter {
 
     fn die(&mut self, error: DecodeError) -> DecodeError {
         self.dead = true;
-        self.buffer = Vec::new();
-        self.read = 0;
+        self.buffer = BytesMut::new();
         self.open = Vec::new();
         error
     }
@@ -339,9 +357,7 @@ impl Defragmenter {
     fn advance(&mut self) -> Result<Option<CompleteObject>, DecodeError> {
         // INVARIANT: each turn uses up at least the header, so the loop ends with the buffer.
         loop {
-            let unread = self.buffer.get(self.read..).unwrap_or_default();
-            let Some((head, after)) = unread.split_first_chunk::<FRAGMENT_HEADER_LEN>() else {
-                self.compact();
+            let Some((head, after)) = self.buffer.split_first_chunk::<FRAGMENT_HEADER_LEN>() else {
                 return Ok(None);
             };
             let header = FragmentHeader::from_bytes(head)?;
@@ -357,11 +373,11 @@ impl Defragmenter {
                     limit: self.limits.max_object_size,
                 });
             }
-            let Some((blob, _)) = after.split_at_checked(blob_len) else {
-                self.compact();
+            if after.len() < blob_len {
                 return Ok(None);
-            };
-            self.read += FRAGMENT_HEADER_LEN + blob_len;
+            }
+            self.buffer.advance(FRAGMENT_HEADER_LEN);
+            let blob = self.buffer.split_to(blob_len);
             if !expected {
                 continue;
             }
@@ -370,14 +386,6 @@ impl Defragmenter {
             if done.is_some() {
                 return Ok(done);
             }
-        }
-    }
-
-    /// Forgets the bytes that are used up, so that the buffer grows with one fragment and not with the stream.
-    fn compact(&mut self) {
-        if self.read > 0 {
-            self.buffer.drain(..self.read);
-            self.read = 0;
         }
     }
 }
@@ -419,22 +427,25 @@ fn accept(
 fn take(
     open: &mut Vec<OpenObject>,
     header: &FragmentHeader,
-    blob: &[u8],
+    blob: BytesMut,
     size: usize,
 ) -> Option<CompleteObject> {
     let place = open.iter().position(|open| open.id == header.object_id);
     let mut object = match place {
-        Some(place) => open.remove(place),
-        None => OpenObject { id: header.object_id, next_fragment: 0, size: 0, data: Vec::new() },
+        Some(place) => {
+            let mut object = open.remove(place);
+            object.data.extend_from_slice(&blob);
+            object
+        }
+        None => OpenObject { id: header.object_id, next_fragment: 0, size: 0, data: blob },
     };
-    object.data.extend_from_slice(blob);
     object.next_fragment += 1;
     object.size = size;
     if header.end {
         return Some(CompleteObject {
             object_id: object.id,
             fragments: object.next_fragment,
-            bytes: object.data,
+            bytes: object.data.freeze(),
         });
     }
     open.push(object);
@@ -459,7 +470,7 @@ mod tests {
         stream.push(bytes)?;
         let mut objects = Vec::new();
         while let Some(object) = stream.next_object()? {
-            objects.push(object.bytes);
+            objects.push(object.bytes.to_vec());
         }
         Ok(objects)
     }
@@ -528,7 +539,7 @@ mod tests {
         let mut stream = Defragmenter::joining(FragmentLimits::default());
         stream.push(&header(4, 7, 2, b"tail")).unwrap();
         stream.push(&header(5, 0, 3, b"whole")).unwrap();
-        assert_eq!(stream.next_object().unwrap().unwrap().bytes, b"whole");
+        assert_eq!(stream.next_object().unwrap().unwrap().bytes, b"whole"[..]);
         stream.push(&header(6, 1, 2, b"tail")).unwrap();
         assert!(stream.next_object().is_err());
     }

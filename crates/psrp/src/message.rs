@@ -7,6 +7,8 @@
 
 use core::fmt;
 
+use bytes::Bytes;
+
 use clixml::Value;
 
 use crate::error::DecodeError;
@@ -172,16 +174,17 @@ pub struct Message {
     /// The pipeline (PID). All zero in messages of the pool.
     pub pipeline: PipelineId,
     /// CLIXML in UTF-8 without a byte order mark; empty for END_OF_PIPELINE_INPUT and for `$null` as output.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl Message {
-    /// Reads a message. A byte order mark before the body is dropped.
+    /// Reads a message, whose body then shares the memory of `bytes`. A byte order mark before the body is dropped.
     ///
     /// # Errors
     ///
     /// [`DecodeError::ShortMessage`] below 40 bytes, [`DecodeError::Destination`] for a destination other than 1 and 2.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self, DecodeError> {
+        let bytes = bytes.into();
         let short = || DecodeError::ShortMessage { len: bytes.len() };
         let (destination, rest) = bytes.split_first_chunk().ok_or_else(short)?;
         let (code, rest) = rest.split_first_chunk().ok_or_else(short)?;
@@ -197,7 +200,7 @@ impl Message {
             message_type: MessageType::from_code(u32::from_le_bytes(*code)),
             pool: RunspacePoolId::from_wire(*pool),
             pipeline: PipelineId::from_wire(*pipeline),
-            body: body.strip_prefix(BOM).unwrap_or(body).to_vec(),
+            body: bytes.slice_ref(body.strip_prefix(BOM).unwrap_or(body)),
         })
     }
 
@@ -274,12 +277,12 @@ mod tests {
             message_type: MessageType::PipelineOutput,
             pool: RunspacePoolId::from_wire([1; 16]),
             pipeline: PipelineId::from_wire([2; 16]),
-            body: b"<S>x</S>".to_vec(),
+            body: Bytes::from_static(b"<S>x</S>"),
         };
-        assert_eq!(Message::from_bytes(&message.to_bytes()).unwrap(), message);
+        assert_eq!(Message::from_bytes(message.to_bytes()).unwrap(), message);
         let mut marked = message.to_bytes();
         marked.splice(40..40, *b"\xef\xbb\xbf");
-        assert_eq!(Message::from_bytes(&marked).unwrap(), message);
+        assert_eq!(Message::from_bytes(marked).unwrap(), message);
     }
 
     #[test]
@@ -289,7 +292,7 @@ mod tests {
             message_type: MessageType::PipelineOutput,
             pool: RunspacePoolId::NIL,
             pipeline: PipelineId::NIL,
-            body: Vec::new(),
+            body: Bytes::new(),
         };
         assert_eq!(message.to_bytes().len(), 40);
         assert!(message.value().unwrap().is_nil());
@@ -298,11 +301,11 @@ mod tests {
     #[test]
     fn short_and_stray_messages_are_refused() {
         assert!(matches!(
-            Message::from_bytes(&[0; 39]),
+            Message::from_bytes(vec![0; 39]),
             Err(DecodeError::ShortMessage { len: 39 })
         ));
         assert!(matches!(
-            Message::from_bytes(&[0; 40]),
+            Message::from_bytes(vec![0; 40]),
             Err(DecodeError::Destination { value: 0 })
         ));
     }

@@ -1,5 +1,6 @@
 //! What holds for any bytes: called by fuzzers and property tests, no part of the interface.
 
+use bytes::Bytes;
 use rand_core::CryptoRng;
 
 use crate::client::{Event, PoolOptions, RunspacePool};
@@ -20,8 +21,8 @@ const LIMITS: FragmentLimits =
 ///
 /// When that does not hold.
 pub fn message(bytes: &[u8]) {
-    let Ok(message) = Message::from_bytes(bytes) else { return };
-    let again = Message::from_bytes(&message.to_bytes());
+    let Ok(message) = Message::from_bytes(Bytes::copy_from_slice(bytes)) else { return };
+    let again = Message::from_bytes(message.to_bytes());
     assert_eq!(again.ok().as_ref(), Some(&message), "a message is written as it was read");
     // Whether a body can be read tells nothing here.
     drop(Body::decode(&message));

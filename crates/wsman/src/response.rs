@@ -5,6 +5,7 @@
 //! What an answer is, its body says: the action of a fault is not always the one of faults. Windows Server 2008
 //! R2 leaves `rsp:Shell` out of the answer to Create, so the id is read from the selectors of `ResourceCreated`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::duration;
@@ -147,7 +148,7 @@ impl ReceiveResponse {
 #[non_exhaustive]
 pub struct StreamPart {
     /// The stream, such as `stdout`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// The command that the output is of; `None` for the shell.
     pub command_id: Option<CommandId>,
     /// The bytes.
@@ -160,7 +161,7 @@ impl StreamPart {
     /// Makes a piece of output.
     #[must_use]
     pub fn new(name: &str, command_id: Option<CommandId>, data: Vec<u8>) -> Self {
-        Self { name: name.to_owned(), command_id, data, end: false }
+        Self { name: stream_name(name), command_id, data, end: false }
     }
 }
 
@@ -405,7 +406,9 @@ fn read_receive(response: Element<'_>) -> Result<ReceiveResponse, DecodeError> {
     let mut read = ReceiveResponse::default();
     for child in response.children() {
         if child.is(Ns::Shell, "Stream") {
-            read.streams.push(read_stream(child)?);
+            let before = read.streams.last().and_then(|part| part.command_id.as_ref());
+            let part = read_stream(child, before)?;
+            read.streams.push(part);
         } else if child.is(Ns::Shell, "CommandState") {
             let state = child.attribute("State");
             let state = state.ok_or(DecodeError::Missing { element: "CommandState/@State" })?;
@@ -421,15 +424,31 @@ fn read_receive(response: Element<'_>) -> Result<ReceiveResponse, DecodeError> {
     Ok(read)
 }
 
-/// Reads a `rsp:Stream` of either direction.
-pub(crate) fn read_stream(stream: Element<'_>) -> Result<StreamPart, DecodeError> {
+/// Reads a `rsp:Stream` of either direction. The command is mostly that of the part before, which is then shared.
+pub(crate) fn read_stream(
+    stream: Element<'_>,
+    before: Option<&CommandId>,
+) -> Result<StreamPart, DecodeError> {
     let data = decode_base64(&stream.raw_text());
+    let command = |id: &str| match before {
+        Some(before) if before.as_str() == id => before.clone(),
+        _ => CommandId::from(id),
+    };
     Ok(StreamPart {
-        name: stream.attribute("Name").unwrap_or_default().to_owned(),
-        command_id: stream.attribute("CommandId").map(CommandId::from),
+        name: stream_name(stream.attribute("Name").unwrap_or_default()),
+        command_id: stream.attribute("CommandId").map(command),
         data: data.ok_or(DecodeError::Value { element: "Stream" })?,
         end: stream.attribute("End").is_some_and(|end| end.eq_ignore_ascii_case("true")),
     })
+}
+
+/// The name of a stream, without a copy of those that shells have.
+fn stream_name(name: &str) -> Cow<'static, str> {
+    let known = [uri::STREAM_STDOUT, uri::STREAM_STDIN, uri::STREAM_PROMPT_RESPONSE];
+    match known.into_iter().find(|known| *known == name) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(name.to_owned()),
+    }
 }
 
 fn read_connect(response: Element<'_>) -> Result<ConnectResponse, DecodeError> {

@@ -124,8 +124,13 @@ fn read_command(line: Element<'_>) -> Result<Command, DecodeError> {
 
 fn read_send(send: Element<'_>) -> Result<Send, DecodeError> {
     let stream = send.child(Ns::Shell, "Stream");
-    let part = read_stream(stream.ok_or(DecodeError::Missing { element: "Stream" })?)?;
-    Ok(Send { command_id: part.command_id, stream: part.name, data: part.data, end: part.end })
+    let part = read_stream(stream.ok_or(DecodeError::Missing { element: "Stream" })?, None)?;
+    Ok(Send {
+        command_id: part.command_id,
+        stream: part.name.into_owned(),
+        data: part.data,
+        end: part.end,
+    })
 }
 
 fn read_receive(receive: Element<'_>, headers: &Headers) -> Result<Receive, DecodeError> {
@@ -308,7 +313,7 @@ fn write_shell(writer: &mut Writer, shell: &ShellInfo) {
 fn write_receive(writer: &mut Writer, receive: &ReceiveResponse) {
     writer.open("rsp:ReceiveResponse", &[]);
     for part in &receive.streams {
-        let mut attributes = vec![("Name", part.name.as_str())];
+        let mut attributes = vec![("Name", &*part.name)];
         attributes.extend(part.command_id.as_ref().map(|id| ("CommandId", id.as_str())));
         if part.end {
             attributes.push(("End", "true"));

@@ -38,7 +38,7 @@ pub(super) fn write(folder: &Path) -> Result<()> {
             message_type: MessageType::PipelineOutput,
             pool: RunspacePoolId::from_wire(pool.to_bytes_le()),
             pipeline: PipelineId::from_wire(pipeline.to_bytes_le()),
-            body,
+            body: body.into(),
         };
         let mut fragments = Vec::new();
         fragmenter.fragment(&message.to_bytes(), &mut fragments);

@@ -102,12 +102,12 @@ fn peak_memory_kib() -> u64 {
 /// Gives the output of one envelope to `take`, piece by piece.
 fn for_each_part(
     envelope: &[u8],
-    mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    mut take: impl FnMut(Vec<u8>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let Response::Receive(received) = wsman::parse_response(envelope)?.response else {
         bail!("an envelope is no answer to Receive");
     };
-    received.streams.iter().try_for_each(|part| take(&part.data))
+    received.streams.into_iter().try_for_each(|part| take(part.data))
 }
 
 fn stream_bytes(envelopes: &[&[u8]]) -> anyhow::Result<u64> {
@@ -129,10 +129,13 @@ fn over_messages(
     let mut stream = Defragmenter::default();
     let mut sum = 0;
     for envelope in envelopes {
-        for_each_part(envelope, |data| Ok(stream.push(data)?))?;
-        while let Some(object) = stream.next_object()? {
-            sum += count(&Message::from_bytes(&object.bytes)?)?;
-        }
+        for_each_part(envelope, |data| {
+            stream.push_bytes(data.into())?;
+            while let Some(object) = stream.next_object()? {
+                sum += count(&Message::from_bytes(object.bytes)?)?;
+            }
+            Ok(())
+        })?;
     }
     Ok(sum)
 }

@@ -51,7 +51,7 @@ fn complete(stream: &mut Defragmenter, bytes: &[u8]) -> Result<Vec<Arrived>> {
     stream.push(bytes)?;
     let mut arrived = Vec::new();
     while let Some(object) = stream.next_object()? {
-        let message = Message::from_bytes(&object.bytes)?;
+        let message = Message::from_bytes(object.bytes.clone())?;
         arrived.push(Arrived { object, message });
     }
     Ok(arrived)
@@ -90,7 +90,7 @@ impl Arrived {
     }
 
     fn body(&self) -> Option<&[u8]> {
-        Some(self.message.body.as_slice()).filter(|body| !body.is_empty())
+        Some(&*self.message.body).filter(|body| !body.is_empty())
     }
 
     /// Returns one line that tells the message.

@@ -129,7 +129,7 @@ impl RunspacePool {
         let mut answer = Defragmenter::new(self.options.limits);
         answer.push(bytes)?;
         while let Some(object) = answer.next_object()? {
-            let message = Message::from_bytes(&object.bytes)?;
+            let message = Message::from_bytes(object.bytes)?;
             match message.message_type {
                 MessageType::RunspacePoolInitData => {
                     self.joined(RunspacePoolInitData::from_value(&message.value()?)?)?;

@@ -2,6 +2,8 @@
 //!
 //! Spec: [MS-PSRP] 3.1.5.4 Rules for Processing PSRP Messages.
 
+use bytes::Bytes;
+
 use super::RunspacePool;
 use super::event::{BreakCause, Event, FinalState, PipelineEvent, PipelineLoss, PipelineOutcome};
 use crate::error::{CryptoError, DecodeError};
@@ -31,6 +33,15 @@ impl RunspacePool {
         target: StreamTarget,
         bytes: &[u8],
     ) -> Result<(), DecodeError> {
+        self.handle_bytes(target, Bytes::copy_from_slice(bytes))
+    }
+
+    /// Takes bytes of a stream, cut anywhere, without copying them where it can be helped.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle_fragments`](Self::handle_fragments).
+    pub fn handle_bytes(&mut self, target: StreamTarget, bytes: Bytes) -> Result<(), DecodeError> {
         match target {
             StreamTarget::Pool => {
                 let result = self.feed_pool(bytes);
@@ -49,13 +60,13 @@ impl RunspacePool {
         }
     }
 
-    fn feed_pool(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    fn feed_pool(&mut self, bytes: Bytes) -> Result<(), DecodeError> {
         if !self.listens() {
             return Ok(());
         }
-        self.stream.push(bytes)?;
+        self.stream.push_bytes(bytes)?;
         while let Some(object) = self.stream.next_object()? {
-            let message = Message::from_bytes(&object.bytes)?;
+            let message = Message::from_bytes(object.bytes)?;
             self.pool_message(message)?;
             if !self.listens() {
                 break;
@@ -71,12 +82,12 @@ impl RunspacePool {
         ) || self.is_away()
     }
 
-    fn feed_pipeline(&mut self, id: PipelineId, bytes: &[u8]) -> Result<(), DecodeError> {
+    fn feed_pipeline(&mut self, id: PipelineId, bytes: Bytes) -> Result<(), DecodeError> {
         let Some(pipeline) = self.pipelines.get_mut(&id) else { return Ok(()) };
-        pipeline.stream.push(bytes)?;
+        pipeline.stream.push_bytes(bytes)?;
         while let Some(pipeline) = self.pipelines.get_mut(&id) {
             let Some(object) = pipeline.stream.next_object()? else { break };
-            let message = Message::from_bytes(&object.bytes)?;
+            let message = Message::from_bytes(object.bytes)?;
             self.pipeline_message(id, message)?;
         }
         Ok(())

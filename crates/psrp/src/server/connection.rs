@@ -92,7 +92,7 @@ impl ServerPool {
         stream.push(bytes)?;
         let (mut capability, mut request) = (None, None);
         while let Some(object) = stream.next_object()? {
-            let message = Message::from_bytes(&object.bytes)?;
+            let message = Message::from_bytes(object.bytes)?;
             if Some(message.pool) != self.id {
                 return Err(DecodeError::ForeignPool { got: message.pool });
             }
@@ -134,7 +134,7 @@ impl ServerPool {
             message_type,
             pool: self.id.unwrap_or(RunspacePoolId::NIL),
             pipeline: PipelineId::NIL,
-            body: body(value),
+            body: body(value).into(),
         };
         let mut bytes = Vec::new();
         self.fragmenter.fragment_whole(&message.to_bytes(), &mut bytes);

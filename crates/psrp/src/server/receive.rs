@@ -114,7 +114,7 @@ impl ServerPool {
         while self.is_alive()
             && let Some(object) = self.stream(target, prompt).next_object()?
         {
-            let message = Message::from_bytes(&object.bytes)?;
+            let message = Message::from_bytes(object.bytes)?;
             let message_type = message.message_type;
             if let Err(error) = self.message(target, message) {
                 self.events.push_back(ServerEvent::Undecodable { target, message_type, error });

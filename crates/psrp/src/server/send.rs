@@ -279,8 +279,13 @@ impl ServerPool {
             StreamTarget::Pool => PipelineId::NIL,
             StreamTarget::Pipeline(id) => id,
         };
-        let message =
-            Message { destination: Destination::Client, message_type, pool, pipeline, body };
+        let message = Message {
+            destination: Destination::Client,
+            message_type,
+            pool,
+            pipeline,
+            body: body.into(),
+        };
         let mut bytes = Vec::new();
         self.fragmenter.fragment(&message.to_bytes(), &mut bytes);
         self.transmits.push_back((target, bytes));

@@ -16,7 +16,7 @@ fn decode(message_type: MessageType, body: &str) -> Body {
         message_type,
         pool: RunspacePoolId::NIL,
         pipeline: PipelineId::NIL,
-        body: body.trim_start_matches('\u{feff}').as_bytes().to_vec(),
+        body: body.trim_start_matches('\u{feff}').to_owned().into(),
     };
     Body::decode(&message).unwrap_or_else(|error| panic!("{message_type}: {error:?}"))
 }

@@ -26,7 +26,7 @@ fn output(file: &std::path::Path) -> Vec<clixml::Value> {
         let stream = streams.entry(target).or_default();
         stream.push(&bytes).unwrap();
         while let Some(object) = stream.next_object().unwrap() {
-            let message = Message::from_bytes(&object.bytes).unwrap();
+            let message = Message::from_bytes(object.bytes).unwrap();
             if message.message_type == MessageType::PipelineOutput {
                 found.push(message.value().unwrap());
             }

@@ -168,7 +168,7 @@ pub(crate) fn inject(client: &mut RunspacePool, message_type: MessageType, body:
         message_type,
         pool,
         pipeline: PipelineId::NIL,
-        body,
+        body: body.into(),
     };
     let mut bytes = Vec::new();
     Fragmenter::default().fragment(&message.to_bytes(), &mut bytes);

@@ -234,7 +234,7 @@ fn result(fragments: &[u8]) -> Value {
     let mut stream = Defragmenter::default();
     stream.push(fragments).unwrap();
     let object = stream.next_object().unwrap().unwrap();
-    let message = Message::from_bytes(&object.bytes).unwrap();
+    let message = Message::from_bytes(object.bytes).unwrap();
     let Body::HostResponse(response) = Body::decode(&message).unwrap() else { panic!("no answer") };
     match response.result {
         HostResult::Returned(value) => value,

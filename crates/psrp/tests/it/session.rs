@@ -227,7 +227,13 @@ fn a_server_asks_for_the_key_when_a_pipeline_needs_it() {
         .replace("<I32 N=\"V\">1</I32>", "<SS N=\"V\">AAAA</SS>")
         .into_bytes();
     let message_type = MessageType::CreatePipeline;
-    let message = Message { destination: Destination::Server, message_type, pool, pipeline, body };
+    let message = Message {
+        destination: Destination::Server,
+        message_type,
+        pool,
+        pipeline,
+        body: body.into(),
+    };
     let mut bytes = Vec::new();
     Fragmenter::default().fragment(&message.to_bytes(), &mut bytes);
     pair.server.handle_fragments(StreamTarget::Pipeline(pipeline), &bytes).unwrap();
@@ -532,7 +538,7 @@ fn a_message_for_another_pool_closes_the_server() {
         message_type: MessageType::GetAvailableRunspaces,
         pool: RunspacePoolId::from_wire([3; 16]),
         pipeline: PipelineId::NIL,
-        body: b"<Obj RefId=\"0\"><MS><I64 N=\"ci\">1</I64></MS></Obj>".to_vec(),
+        body: b"<Obj RefId=\"0\"><MS><I64 N=\"ci\">1</I64></MS></Obj>".to_vec().into(),
     };
     let mut bytes = Vec::new();
     Fragmenter::default().fragment(&message.to_bytes(), &mut bytes);
@@ -573,7 +579,7 @@ fn an_unreadable_record_does_not_kill_its_neighbours() {
         message_type: MessageType::PipelineOutput,
         pool: pair.client.id(),
         pipeline: id,
-        body: b"<Obj".to_vec(),
+        body: b"<Obj".to_vec().into(),
     };
     Fragmenter::default().fragment(&message.to_bytes(), &mut bytes);
     pair.client.handle_fragments(StreamTarget::Pipeline(id), &bytes).unwrap();

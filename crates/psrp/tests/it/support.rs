@@ -48,7 +48,7 @@ pub(crate) fn base64(text: &str) -> Vec<u8> {
 /// Compares a message with what an independent parser found, and decodes its body.
 #[track_caller]
 pub(crate) fn check_message(object: &psrp::fragment::CompleteObject, expected: &Json) {
-    let message = Message::from_bytes(&object.bytes).unwrap();
+    let message = Message::from_bytes(object.bytes.clone()).unwrap();
     let data = &object.bytes[40..];
     assert_eq!(expected["object_id"].as_u64(), Some(object.object_id.get()));
     assert_eq!(expected["fragments"].as_u64(), Some(object.fragments));

@@ -9,7 +9,7 @@ use crate::support::base64;
 
 fn message(message_type: MessageType, pipeline: PipelineId, body: Vec<u8>) -> Message {
     let pool: RunspacePoolId = "00112233-4455-6677-8899-AABBCCDDEEFF".parse().unwrap();
-    Message { destination: Destination::Server, message_type, pool, pipeline, body }
+    Message { destination: Destination::Server, message_type, pool, pipeline, body: body.into() }
 }
 
 fn read(wire: &[u8]) -> (u64, Message) {
@@ -17,7 +17,7 @@ fn read(wire: &[u8]) -> (u64, Message) {
     stream.push(wire).unwrap();
     let object = stream.next_object().unwrap().unwrap();
     assert!(stream.is_idle());
-    (object.object_id.get(), Message::from_bytes(&object.bytes).unwrap())
+    (object.object_id.get(), Message::from_bytes(object.bytes).unwrap())
 }
 
 #[test]

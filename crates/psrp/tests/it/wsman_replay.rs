@@ -139,7 +139,7 @@ fn messages(bytes: &[u8]) -> Vec<Message> {
     let mut stream = Defragmenter::joining(Default::default());
     stream.push(bytes).unwrap();
     std::iter::from_fn(|| stream.next_object().unwrap())
-        .map(|object| Message::from_bytes(&object.bytes).unwrap())
+        .map(|object| Message::from_bytes(object.bytes).unwrap())
         .collect()
 }
 

@@ -1,11 +1,12 @@
 //! The bounded reader.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use quick_xml::XmlVersion;
-use quick_xml::events::attributes::Attribute as RawAttribute;
+use quick_xml::events::attributes::{Attribute as RawAttribute, Attributes};
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::name::{QName, ResolveResult};
 use quick_xml::reader::NsReader;
 
 use crate::error::DecodeError;
@@ -99,11 +100,13 @@ impl Ns {
     }
 }
 
-/// A document as a flat list of nodes in document order.
+/// A document as a flat list of nodes in document order. Names and, mostly, values are borrowed from its text.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     /// INVARIANT: not empty, and the first node is the root element.
     nodes: Vec<Node<'a>>,
+    /// The attributes of all elements, those of one beside each other.
+    attributes: Vec<Attribute<'a>>,
 }
 
 #[derive(Debug)]
@@ -115,15 +118,15 @@ struct Node<'a> {
 
 #[derive(Debug)]
 enum Kind<'a> {
-    Element { ns: Ns, name: Box<str>, attributes: Vec<Attribute> },
+    Element { ns: Ns, name: &'a str, attributes: Range<usize> },
     Text(Cow<'a, str>),
 }
 
 #[derive(Debug)]
-struct Attribute {
+struct Attribute<'a> {
     ns: Ns,
-    name: Box<str>,
-    value: Box<str>,
+    name: QName<'a>,
+    value: Cow<'a, str>,
 }
 
 impl<'a> Document<'a> {
@@ -133,7 +136,7 @@ impl<'a> Document<'a> {
             return Err(DecodeError::Limit { what: "bytes", limit: limits.size });
         }
         let mut reader = NsReader::from_str(text);
-        let mut builder = Builder { nodes: Vec::new(), open: Vec::new(), closed: 0, limits };
+        let mut builder = Builder::new(text, limits);
         loop {
             let event = match reader.read_event() {
                 Ok(event) => event,
@@ -150,7 +153,7 @@ impl<'a> Document<'a> {
 
     /// Returns the root element.
     pub(crate) fn root(&self) -> Element<'_> {
-        Element { nodes: &self.nodes, index: 0 }
+        Element { document: self, index: 0 }
     }
 }
 
@@ -177,7 +180,7 @@ pub(crate) fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
 /// An element of a [`Document`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Element<'d> {
-    nodes: &'d [Node<'d>],
+    document: &'d Document<'d>,
     index: usize,
 }
 
@@ -203,10 +206,10 @@ impl<'d> Element<'d> {
         std::iter::from_fn(move || {
             while next < end {
                 let index = next;
-                let node = self.nodes.get(index)?;
+                let node = self.document.nodes.get(index)?;
                 next = node.end;
                 if matches!(node.kind, Kind::Element { .. }) {
-                    return Some(Element { nodes: self.nodes, index });
+                    return Some(Element { index, ..self });
                 }
             }
             None
@@ -216,7 +219,7 @@ impl<'d> Element<'d> {
     /// Returns all elements of the subtree, this one first, in document order.
     pub(crate) fn descendants(self) -> impl Iterator<Item = Self> {
         let end = self.node().map_or(0, |node| node.end);
-        (self.index..end).map(move |index| Element { nodes: self.nodes, index }).filter(|element| {
+        (self.index..end).map(move |index| Element { index, ..self }).filter(|element| {
             !matches!(element.node().map(|n| &n.kind), Some(Kind::Text(_)) | None)
         })
     }
@@ -233,12 +236,12 @@ impl<'d> Element<'d> {
 
     /// Returns the value of an attribute that has no namespace.
     pub(crate) fn attribute(self, name: &str) -> Option<&'d str> {
-        self.find_attribute(|attribute| attribute.ns == Ns::Other && &*attribute.name == name)
+        self.find_attribute(Ns::Other, name)
     }
 
     /// Returns the value of an attribute that has a namespace.
     pub(crate) fn attribute_ns(self, ns: Ns, name: &str) -> Option<&'d str> {
-        self.find_attribute(|attribute| attribute.ns == ns && &*attribute.name == name)
+        self.find_attribute(ns, name)
     }
 
     /// Returns the text directly inside, untouched.
@@ -247,7 +250,7 @@ impl<'d> Element<'d> {
         let mut next = self.index + 1;
         let mut pieces = std::iter::from_fn(move || {
             while next < end {
-                let node = self.nodes.get(next)?;
+                let node = self.document.nodes.get(next)?;
                 next = node.end;
                 if let Kind::Text(text) = &node.kind {
                     return Some(&**text);
@@ -272,7 +275,7 @@ impl<'d> Element<'d> {
     pub(crate) fn deep_text(self) -> String {
         let end = self.node().map_or(0, |node| node.end);
         let mut out = String::new();
-        for node in self.nodes.iter().take(end).skip(self.index) {
+        for node in self.document.nodes.iter().take(end).skip(self.index) {
             if let Kind::Text(text) = &node.kind {
                 for word in text.split_whitespace() {
                     if !out.is_empty() {
@@ -286,21 +289,25 @@ impl<'d> Element<'d> {
     }
 
     fn node(self) -> Option<&'d Node<'d>> {
-        self.nodes.get(self.index)
+        self.document.nodes.get(self.index)
     }
 
-    fn find_attribute(self, matches: impl Fn(&Attribute) -> bool) -> Option<&'d str> {
-        match self.node().map(|node| &node.kind) {
-            Some(Kind::Element { attributes, .. }) => {
-                attributes.iter().find(|attribute| matches(attribute)).map(|found| &*found.value)
-            }
-            _ => None,
-        }
+    fn find_attribute(self, ns: Ns, name: &str) -> Option<&'d str> {
+        let Some(Kind::Element { attributes, .. }) = self.node().map(|node| &node.kind) else {
+            return None;
+        };
+        let attributes = self.document.attributes.get(attributes.clone())?;
+        attributes
+            .iter()
+            .find(|attribute| attribute.ns == ns && attribute.name.local_name().as_ref() == name)
+            .map(|found| &*found.value)
     }
 }
 
 struct Builder<'a> {
+    text: &'a str,
     nodes: Vec<Node<'a>>,
+    attributes: Vec<Attribute<'a>>,
     open: Vec<usize>,
     /// How many nodes there were when an element was last closed: text before that belongs to it.
     closed: usize,
@@ -310,6 +317,7 @@ struct Builder<'a> {
 /// An error whose position is not known where it is found.
 enum Fault {
     Xml(quick_xml::Error),
+    Duplicate(String),
     Decode(DecodeError),
 }
 
@@ -317,6 +325,9 @@ impl Fault {
     fn at(self, position: u64) -> DecodeError {
         match self {
             Self::Xml(source) => malformed(position, source),
+            Self::Duplicate(name) => {
+                malformed(position, format!("the attribute {name} comes twice"))
+            }
             Self::Decode(error) => error,
         }
     }
@@ -331,6 +342,11 @@ impl From<DecodeError> for Fault {
 type Reader<'a> = NsReader<&'a [u8]>;
 
 impl<'a> Builder<'a> {
+    fn new(text: &'a str, limits: Limits) -> Self {
+        let (nodes, attributes, open) = (Vec::new(), Vec::new(), Vec::new());
+        Self { text, nodes, attributes, open, closed: 0, limits }
+    }
+
     /// Takes one event; true at the end of the document.
     fn handle(&mut self, reader: &Reader<'a>, event: Event<'a>) -> Result<bool, Fault> {
         match event {
@@ -373,18 +389,41 @@ impl<'a> Builder<'a> {
             }
             .into());
         }
-        let (ns, name) = reader.resolver().resolve_element(start.name());
-        let mut attributes = Vec::new();
-        for attribute in start.attributes() {
+        let raw = borrowed(self.text, start);
+        let (ns, _) = reader.resolver().resolve_element(start.name());
+        let (name, attributes) =
+            raw.split_at_checked(start.name().as_ref().len()).unwrap_or((raw, ""));
+        let ns = Ns::of(&ns);
+        let first = self.attributes.len();
+        for attribute in Attributes::new(attributes, 0).with_checks(false) {
             let attribute = attribute.map_err(|error| Fault::Xml(error.into()))?;
-            if attributes.len() >= self.limits.attributes {
-                let limit = self.limits.attributes;
-                return Err(DecodeError::Limit { what: "attributes of one element", limit }.into());
-            }
-            attributes.push(read_attribute(reader, &attribute)?);
+            self.attribute(reader, first, attribute)?;
         }
-        let kind = Kind::Element { ns: Ns::of(&ns), name: name.as_ref().into(), attributes };
-        self.push(kind)
+        let name = QName(name).local_name().into_inner();
+        self.push(Kind::Element { ns, name, attributes: first..self.attributes.len() })
+    }
+
+    /// Takes an attribute of the element whose first one stands at `first`.
+    fn attribute(
+        &mut self,
+        reader: &Reader<'_>,
+        first: usize,
+        attribute: RawAttribute<'a>,
+    ) -> Result<(), Fault> {
+        let before = self.attributes.get(first..).unwrap_or_default();
+        if before.len() >= self.limits.attributes {
+            let limit = self.limits.attributes;
+            return Err(DecodeError::Limit { what: "attributes of one element", limit }.into());
+        }
+        let name = attribute.key;
+        if before.iter().any(|other| other.name == name) {
+            return Err(Fault::Duplicate(name.as_ref().to_owned()));
+        }
+        let (ns, _) = reader.resolver().resolve_attribute(name);
+        let ns = Ns::of(&ns);
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(Fault::Xml)?;
+        self.attributes.push(Attribute { ns, name, value });
+        Ok(())
     }
 
     fn text(&mut self, text: Cow<'a, str>) -> Result<(), Fault> {
@@ -428,14 +467,15 @@ impl<'a> Builder<'a> {
         if self.nodes.is_empty() {
             return Err(DecodeError::Missing { element: "the root element" });
         }
-        Ok(Document { nodes: self.nodes })
+        Ok(Document { nodes: self.nodes, attributes: self.attributes })
     }
 }
 
-fn read_attribute(reader: &Reader<'_>, attribute: &RawAttribute<'_>) -> Result<Attribute, Fault> {
-    let (ns, name) = reader.resolver().resolve_attribute(attribute.key);
-    let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(Fault::Xml)?;
-    Ok(Attribute { ns: Ns::of(&ns), name: name.as_ref().into(), value: value.into() })
+/// Finds the content of a tag in the text that was read, so that it can outlive the event.
+fn borrowed<'a>(text: &'a str, tag: &BytesStart<'_>) -> &'a str {
+    let start = tag.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+    text.get(start..start.wrapping_add(tag.len()))
+        .expect("the events of a reader over a text are pieces of it")
 }
 
 /// Resolves a character reference or one of the five predefined entities.
