@@ -2,11 +2,12 @@
 //!
 //! `cargo xtask ci` runs what has to hold before a change goes in, each part of it also alone as `cargo xtask check`;
 //! `inspect` reads recordings; `conformance` compares this workspace with recordings and with Microsoft's engine;
-//! `bench` measures how fast mailboxes are decoded.
+//! `fuzz` runs the fuzz targets; `bench` measures how fast mailboxes are decoded.
 
 mod bench;
 mod check;
 mod conformance;
+mod fuzz;
 mod inspect;
 mod process;
 
@@ -33,6 +34,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Compare this workspace with recordings and with Microsoft's engine
     Conformance(conformance::Conformance),
+    /// Run fuzz targets, one after the other
+    Fuzz(fuzz::Fuzz),
     /// Measure how fast mailboxes are decoded, beside what limits it
     Bench(bench::Bench),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Conformance(conformance) => conformance.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Bench(bench) => bench.run(),
     };
     match done {

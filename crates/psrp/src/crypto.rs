@@ -128,6 +128,13 @@ impl KeyPair {
     }
 }
 
+impl KeyPair {
+    /// Another pool with the same pair, which only those may have that test: making one takes long.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyPair([redacted])")

@@ -1,12 +1,23 @@
 //! What holds for any bytes: called by fuzzers and property tests, no part of the interface.
 
+mod conversation;
+mod script;
+mod seeds;
+
 use bytes::Bytes;
 use rand_core::CryptoRng;
 
+pub use conversation::{client_script, server_script};
+pub use seeds::{Seed, seeds};
+
+use script::Script;
+
 use crate::client::{Event, PoolOptions, RunspacePool};
-use crate::fragment::{CompleteObject, Defragmenter, FragmentLimits, Fragmenter};
-use crate::id::StreamTarget;
-use crate::message::Message;
+use crate::fragment::{
+    CompleteObject, Defragmenter, FRAGMENT_HEADER_LEN, FragmentLimits, Fragmenter,
+};
+use crate::id::{RunspacePoolId, StreamTarget};
+use crate::message::{Destination, Message, MessageType};
 use crate::outofproc::Packet;
 use crate::powershell::{Command, PowerShell};
 use crate::server::{ServerOptions, ServerPool};
@@ -14,6 +25,9 @@ use crate::{Body, PipelineEvent};
 
 const LIMITS: FragmentLimits =
     FragmentLimits { max_object_size: 1 << 20, max_buffered: 2 << 20, max_open_objects: 1 };
+
+/// The pool that clients of scripts talk of.
+const POOL: RunspacePoolId = RunspacePoolId::NIL;
 
 /// A message is written as it was read, and reading its body does not panic.
 ///
@@ -26,6 +40,84 @@ pub fn message(bytes: &[u8]) {
     assert_eq!(again.ok().as_ref(), Some(&message), "a message is written as it was read");
     // Whether a body can be read tells nothing here.
     drop(Body::decode(&message));
+}
+
+/// Any bytes may be the body of a message of any type.
+///
+/// # Panics
+///
+/// When a message that was written is not read.
+pub fn bodies(bytes: &[u8]) {
+    for message_type in MessageType::ALL {
+        let message = Message {
+            destination: Destination::Client,
+            message_type: *message_type,
+            pool: POOL,
+            pipeline: crate::PipelineId::NIL,
+            body: Bytes::copy_from_slice(bytes),
+        };
+        self::message(&message.to_bytes());
+    }
+}
+
+/// Objects whose fragments interleave, cut anywhere, come out whole, each once, in the order of their ends.
+///
+/// # Panics
+///
+/// When that does not hold.
+pub fn streams(bytes: &[u8]) {
+    let mut script = Script::new(bytes);
+    let Some(objects) = written(&mut script) else { return };
+    let mut rests: Vec<_> = objects.iter().map(|object| object.fragments.iter()).collect();
+    let (mut wire, mut ends) = (Vec::new(), Vec::new());
+    let mut places: Vec<usize> = (0..rests.len()).collect();
+    while !places.is_empty() {
+        let turn = usize::from(script.byte().unwrap_or(0)) % places.len();
+        let Some(place) = places.get(turn).copied() else { break };
+        let Some(rest) = rests.get_mut(place) else { break };
+        wire.extend(rest.next().into_iter().flatten());
+        if rest.len() == 0 {
+            ends.push(place);
+            places.remove(turn);
+        }
+    }
+    let mut stream = Defragmenter::new(LIMITS.max_open_objects(objects.len()));
+    let mut found = Vec::new();
+    let mut rest = wire.as_slice();
+    while !rest.is_empty() {
+        let size = usize::from(script.byte().unwrap_or(u8::MAX)).max(1);
+        let (piece, tail) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+        stream.push(piece).expect("the stream is well-formed and small");
+        while let Some(object) = stream.next_object().expect("the stream is well-formed") {
+            found.push(object.bytes);
+        }
+        rest = tail;
+    }
+    assert!(stream.is_idle(), "nothing is left over");
+    let expected = ends.iter().filter_map(|place| objects.get(*place)).map(|object| object.bytes);
+    assert!(found.iter().map(Bytes::as_ref).eq(expected), "objects come out whole, in order");
+}
+
+/// An object, and the fragments it was cut into.
+struct Written<'a> {
+    bytes: &'a [u8],
+    fragments: Vec<Vec<u8>>,
+}
+
+/// Up to four objects of a script.
+fn written<'a>(script: &mut Script<'a>) -> Option<Vec<Written<'a>>> {
+    let mut objects = Vec::new();
+    let mut fragmenter = Fragmenter::default();
+    for _ in 0..=script.byte()? % 4 {
+        let size = FRAGMENT_HEADER_LEN + 1 + usize::from(script.byte()?);
+        let bytes = script.bytes()?;
+        fragmenter.set_max_fragment_size(size);
+        let mut wire = Vec::new();
+        fragmenter.fragment(bytes, &mut wire);
+        let fragments = wire.chunks(size).map(<[u8]>::to_vec).collect();
+        objects.push(Written { bytes, fragments });
+    }
+    Some(objects)
 }
 
 /// Objects come out the same however their bytes are cut, keep to the limits, and go in again.
@@ -54,7 +146,12 @@ fn objects(bytes: &[u8], cut: usize) -> Vec<CompleteObject> {
     let mut stream = Defragmenter::new(LIMITS);
     let mut objects = Vec::new();
     for piece in bytes.chunks(cut.max(1)) {
-        if stream.push(piece).is_err() {
+        let pushed = match cut {
+            // Whole bytes go the way that does not copy.
+            usize::MAX => stream.push_bytes(Bytes::copy_from_slice(piece)),
+            _ => stream.push(piece),
+        };
+        if pushed.is_err() {
             break;
         }
         while let Ok(Some(object)) = stream.next_object() {

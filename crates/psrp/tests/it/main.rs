@@ -8,6 +8,7 @@
 
 mod connection;
 mod envelopes;
+mod fuzzing;
 mod host;
 mod messages;
 mod metadata;

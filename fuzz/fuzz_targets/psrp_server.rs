@@ -1,0 +1,8 @@
+#![no_main]
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    psrp::oracles::server_script(bytes, Box::new(StdRng::seed_from_u64(1)));
+});
