@@ -53,12 +53,12 @@ pub(super) fn compare(options: &Options<'_>) -> Result<Vec<Row>> {
         .canonicalize()
         .with_context(|| format!("cannot find {}", options.folder.display()))?;
     let python = python::interpreter(options.python.as_deref(), &folder)?;
-    let program = Program::new(python, folder);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
     let rows = runtime.block_on(async {
+        let program = Program::new(&python, folder).await?;
         let mut rows = vec![modes::run(&program, options).await];
         rows.extend(faults::run(&program, options).await?);
         Ok(rows)

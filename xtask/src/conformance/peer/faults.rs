@@ -51,7 +51,7 @@ const PACE: Pace =
     Pace { operation_timeout: Duration::from_secs(2), stall_timeout: Duration::from_secs(8) };
 
 /// The longest a run may take: an answer is awaited for half a minute beyond the operation's time.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// What a client does while a fault strikes.
 #[derive(Clone, Copy, Debug)]

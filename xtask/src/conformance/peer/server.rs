@@ -1,7 +1,7 @@
 //! The server: starting it, and asking it what it holds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,9 +12,11 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long the server may take to start, on a machine that is busy.
@@ -23,19 +25,30 @@ const STARTING: Duration = Duration::from_secs(60);
 /// How long an answer about its state may take.
 const ANSWERING: Duration = Duration::from_secs(30);
 
-/// What starts the server.
+/// Imports what the server needs once, and then becomes one server after the other.
+const NURSERY: &str = include_str!("nursery.py");
+
+/// Starts servers. They end with it.
 #[derive(Debug)]
 pub(super) struct Program {
-    python: PathBuf,
     folder: PathBuf,
+    socket: Socket,
+    /// It ends when its standard input closes.
+    _nursery: Child,
 }
+
+/// A socket in a folder of its own, removed at the end.
+#[derive(Debug)]
+struct Socket(PathBuf);
 
 /// A running server. It ends with this value.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) facts: Facts,
-    /// The server ends when its standard input closes.
-    child: Child,
+    /// The server's standard input: it ends when that closes.
+    leash: OwnedWriteHalf,
+    /// Reads what the server says, until it has ended.
+    said: JoinHandle<()>,
     /// How often it was asked for its state, which it counts among its connections.
     asked: AtomicU64,
 }
@@ -86,8 +99,29 @@ pub(super) struct Call {
 }
 
 impl Program {
-    pub(super) fn new(python: PathBuf, folder: PathBuf) -> Self {
-        Self { python, folder }
+    /// Prepares servers of the program in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When the interpreter does not start or lacks what the server needs.
+    pub(super) async fn new(python: &Path, folder: PathBuf) -> Result<Self> {
+        let socket = Socket::new()?;
+        let mut nursery = Command::new(python)
+            .args(["-c", NURSERY])
+            .args([&folder, &socket.0])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", python.display()))?;
+        let stdout = nursery.stdout.take().context("the interpreter has no standard output")?;
+        let mut line = String::new();
+        timeout(STARTING, BufReader::new(stdout).read_line(&mut line))
+            .await
+            .context("the interpreter takes too long to start")??;
+        if line.is_empty() {
+            bail!("{} cannot run the server", python.display());
+        }
+        Ok(Self { folder, socket, _nursery: nursery })
     }
 
     /// Whether Microsoft's engine lies where the server looks for it.
@@ -100,38 +134,55 @@ impl Program {
     /// # Errors
     ///
     /// When it does not start, with what it said.
-    pub(super) async fn start<S: AsRef<str>>(&self, options: &[S]) -> Result<Peer> {
-        let mut child = Command::new(&self.python)
-            .arg(self.folder.join("peer_server.py"))
-            .args(options.iter().map(AsRef::as_ref))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.python.display()))?;
-        let stdout = child.stdout.take().context("the server has no standard output")?;
-        let stderr = child.stderr.take().context("the server has no standard error")?;
-        let mut line = String::new();
-        let mut stdout = BufReader::new(stdout);
-        let read = stdout.read_line(&mut line);
-        timeout(STARTING, read).await.context("the server takes too long to start")??;
-        if line.is_empty() {
-            let mut said = String::new();
-            BufReader::new(stderr).read_to_string(&mut said).await?;
-            bail!("the server did not start: {}", said.trim_end());
-        }
-        tokio::spawn(drain(stderr));
-        let facts = serde_json::from_str(&line)
-            .with_context(|| format!("the server does not say where it listens: {line}"))?;
-        Ok(Peer { facts, child, asked: AtomicU64::new(0) })
+    pub(super) async fn start(&self, options: &[&str]) -> Result<Peer> {
+        let (read, mut leash) = UnixStream::connect(&self.socket.0).await?.into_split();
+        let mut line = serde_json::to_vec(options)?;
+        line.push(b'\n');
+        leash.write_all(&line).await?;
+        let mut said = BufReader::new(read);
+        let facts = timeout(STARTING, facts(&mut said))
+            .await
+            .context("the server takes too long to start")??;
+        let said = tokio::spawn(async move {
+            // What it says when it has started is for people who look for a fault in it.
+            let _ = tokio::io::copy(&mut said, &mut tokio::io::sink()).await;
+        });
+        Ok(Peer { facts, leash, said, asked: AtomicU64::new(0) })
     }
 }
 
-/// Reads what the server says so that it never waits for a reader.
-async fn drain(mut stderr: tokio::process::ChildStderr) {
-    // Its end is the end of the server.
-    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+/// Reads where the server listens; warnings may come before.
+async fn facts(said: &mut BufReader<OwnedReadHalf>) -> Result<Facts> {
+    let mut before = String::new();
+    loop {
+        let mut line = String::new();
+        if said.read_line(&mut line).await? == 0 {
+            bail!("the server did not start: {}", before.trim_end());
+        }
+        if line.starts_with('{') {
+            return serde_json::from_str(&line)
+                .with_context(|| format!("the server does not say where it listens: {line}"));
+        }
+        before.push_str(&line);
+    }
+}
+
+impl Socket {
+    fn new() -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("exchange-peers-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(Self(folder.join("socket")))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.parent() {
+            // A folder that is left in the place for temporary ones does no harm.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
 }
 
 impl Peer {
@@ -185,10 +236,10 @@ impl Peer {
         Ok(open)
     }
 
-    /// Ends the server and waits for it.
-    pub(super) async fn stop(mut self) {
-        drop(self.child.stdin.take());
-        // One that does not end in time is ended when the value is dropped.
-        let _ = timeout(Duration::from_secs(5), self.child.wait()).await;
+    /// Ends the server and waits for it, so that it can remove what it made.
+    pub(super) async fn stop(self) {
+        drop(self.leash);
+        // One that does not end in time ends with the nursery.
+        let _ = timeout(Duration::from_secs(5), self.said).await;
     }
 }
