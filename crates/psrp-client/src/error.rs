@@ -109,7 +109,9 @@ impl Error {
     pub fn outcome_unknown(&self) -> bool {
         match self {
             Self::NotStarted { source, .. } => source.outcome_unknown(),
-            Self::Lost { loss, .. } => *loss != PipelineLoss::NoSessionKey,
+            Self::Lost { loss, .. } => {
+                !matches!(loss, PipelineLoss::NoSessionKey | PipelineLoss::NotSent)
+            }
             Self::CutOff { .. } | Self::Stopped { .. } | Self::Stalled { .. } | Self::Broken(_) => {
                 true
             }

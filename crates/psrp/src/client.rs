@@ -419,6 +419,16 @@ impl RunspacePool {
         }
     }
 
+    /// The pipelines that no server has heard of: they wait for the session key, or to be handed out.
+    fn unsent(&self) -> Vec<PipelineId> {
+        let waiting = self.pipelines.iter().filter(|(_, pipeline)| pipeline.start.is_some());
+        let due = self.transmits.iter().chain(&self.held).filter_map(|due| match due {
+            Transmit::CreateCommand { pipeline, .. } => Some(*pipeline),
+            _ => None,
+        });
+        waiting.map(|(id, _)| *id).chain(due).collect()
+    }
+
     fn break_pool(&mut self, cause: BreakCause) {
         match self.state {
             RunspacePoolState::Closed | RunspacePoolState::Broken => return,
@@ -429,6 +439,9 @@ impl RunspacePool {
         // A pool that could not be joined is not ours to delete.
         let was_opened = self.state != RunspacePoolState::BeforeOpen && !self.is_joining;
         self.state = RunspacePoolState::Broken;
+        for id in self.unsent() {
+            self.lose(id, PipelineLoss::NotSent);
+        }
         self.lose_all(FinalState::Failed, &PipelineLoss::PoolBroken);
         // The shell is gone or will be: its commands need no word of their own.
         self.transmits.clear();

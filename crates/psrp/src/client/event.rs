@@ -277,6 +277,9 @@ pub enum PipelineLoss {
     /// The pool broke.
     #[error("the pool broke")]
     PoolBroken,
+    /// The pool broke while it waited to be sent: the server never heard of it.
+    #[error("the pool broke before the command was sent")]
+    NotSent,
     /// The pool was closed while it ran.
     #[error("the pool was closed")]
     PoolClosed,

@@ -521,6 +521,23 @@ fn a_pool_the_server_breaks_takes_its_pipelines_along() {
 }
 
 #[test]
+fn a_command_that_waited_when_the_pool_broke_was_never_sent() {
+    let mut pair = Pair::open();
+    // One waits for the session key, the other one to be handed out.
+    pair.client.create_pipeline(with_secret()).unwrap();
+    pair.client.create_pipeline(get_mailbox()).unwrap();
+    pair.client.broken("the connection was lost");
+    for _ in 0..2 {
+        let Some(Event::Pipeline { event: PipelineEvent::Finished(outcome), .. }) =
+            pair.client.poll_event()
+        else {
+            panic!("a pipeline did not end");
+        };
+        assert_eq!(outcome.loss, Some(PipelineLoss::NotSent));
+    }
+}
+
+#[test]
 fn a_lost_shell_is_deleted_once() {
     let mut pair = Pair::open();
     pair.client.create_pipeline(get_mailbox()).unwrap();
