@@ -61,7 +61,7 @@ const BUSY_WAITS: [Duration; 4] = [
     Duration::from_secs(8),
 ];
 
-/// The longest wait a server can ask for.
+/// The longest wait a server can ask for. WinRM is known to name weeks in its fault about quotas, which mean nothing.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Remote {
@@ -104,7 +104,8 @@ impl Remote {
             match waits.next().filter(|_| may_open_later(&error)) {
                 None => return Err(open_failed(self.url.as_str(), &self.username, error)),
                 Some(wait) => {
-                    let wait = stated_wait(&error).unwrap_or(*wait).min(LONGEST_WAIT);
+                    let stated = stated_wait(&error).filter(|stated| *stated <= LONGEST_WAIT);
+                    let wait = stated.unwrap_or(*wait);
                     let reason = crate::error::report(&error);
                     tracing::warn!(?wait, %reason, "no session can be opened now; trying again");
                     tokio::time::sleep(wait).await;
