@@ -4,6 +4,7 @@
 //! as a program that uses the library would run it. What the server holds and counts afterwards is the judge.
 
 mod client;
+mod economy;
 mod faults;
 mod modes;
 mod python;

@@ -56,7 +56,7 @@ const DEFAULT: Way = Way::new("Default", "http");
 const DEFAULT_TLS: Way = Way::new("Default", "https");
 const DEFAULT_KERBEROS: Way = DEFAULT.kerberos();
 
-use Trial::{Idle, Import, LargeChange, NoPassword, OneTooMany, Refused, Tour};
+use Trial::{Economy, Idle, Import, LargeChange, NoPassword, OneTooMany, Refused, Tour};
 
 const TOUR: &[Trial] = &[Tour(NTLM)];
 
@@ -75,6 +75,7 @@ const MODES: &[Mode] = &[
             Tour(DEFAULT_TLS),
         ],
     ),
+    mode("economy", &[], &[Economy(NTLM), Economy(BASIC)]),
     mode(
         "--kerberos",
         &["--kerberos"],

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::client::{self, Imported, PRINCIPAL, Pace, Unusable, Way};
+use super::economy;
 use super::server::Peer;
 use super::verdict::{self, Verdict};
 
@@ -28,6 +29,8 @@ pub(super) enum Trial {
     Idle(Way),
     /// One session more than the server allows: it waits for its turn, or says in time that there is none.
     OneTooMany(Way),
+    /// What opening a session and one cmdlet over it cost.
+    Economy(Way),
 }
 
 /// What came of a trial.
@@ -55,7 +58,8 @@ impl Trial {
             | Self::NoPassword(way)
             | Self::LargeChange(way)
             | Self::Idle(way)
-            | Self::OneTooMany(way) => *way,
+            | Self::OneTooMany(way)
+            | Self::Economy(way) => *way,
         }
     }
 
@@ -71,6 +75,7 @@ impl Trial {
             Self::LargeChange(_) => "large update",
             Self::Idle(_) => "import, create after a rest",
             Self::OneTooMany(_) => "one session too many",
+            Self::Economy(_) => "requests and connections",
         };
         format!("{method}{table} over {scheme}: {what}")
     }
@@ -117,6 +122,7 @@ impl Trial {
                 create(peer, connector, &fair).await
             }
             Self::OneTooMany(way) => one_too_many(peer, pace, *way, connector).await,
+            Self::Economy(way) => economy::measure(peer, pace, *way).await,
         }
     }
 }
