@@ -109,6 +109,12 @@ impl HttpClient {
         })
     }
 
+    /// Returns the proxy that requests go through.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.endpoint.proxy.as_ref()
+    }
+
     async fn run(&self, request: SoapRequest) -> Result<SoapResponse, Error> {
         let options = &self.endpoint.options;
         let limit = request.operation_timeout.unwrap_or(SERVER_TIMEOUT) + options.answer_margin;

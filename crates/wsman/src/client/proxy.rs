@@ -104,6 +104,12 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
+    /// Returns host and port.
+    #[must_use]
+    pub fn address(&self) -> (String, u16) {
+        (self.host.to_string(), self.port)
+    }
+
     /// Finds the proxy that the environment names for an endpoint.
     ///
     /// `HTTP_PROXY` in capitals is not asked, for web servers put a request's header of that name there.

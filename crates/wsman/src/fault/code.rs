@@ -227,10 +227,26 @@ codes! {
     MUST_UNDERSTAND_LOCALE = 2_150_858_887, "MUSTUNDERSTAND_ON_LOCALE_UNSUPPORTED", Never;
     /// Unencrypted traffic is switched off.
     UNENCRYPTED_DISABLED = 2_150_858_974, "CLIENT_UNENCRYPTED_DISABLED", Never;
+    /// A client got no data in an answer.
+    NO_RESPONSE_DATA = 2_150_858_997, "CLIENT_NO_RESPONSE_DATA", Never;
+    /// A client could not read a fault.
+    INVALID_SOAP_FAULT = 2_150_858_998, "CLIENT_INVALID_SOAP_FAULT", Never;
+    /// A client got an answer of another type, such as a page of the web server.
+    INVALID_CONTENT_TYPE = 2_150_858_999, "CLIENT_INVALID_CONTENT_TYPE", Never;
     /// The content type is not the one of the encryption.
     CONTENT_TYPE_MISMATCH = 2_150_859_000, "CONTENT_TYPE_MISMATCH", NewConnection;
     /// The message could not be decrypted.
     CANNOT_DECRYPT = 2_150_859_001, "CANNOT_DECRYPT", NewConnection;
+    /// A client got an HTTP status that means nothing to it.
+    UNKNOWN_HTTP_STATUS = 2_150_859_023, "UNKNOWN_HTTP_STATUS_RETURNED", Never;
+    /// A client was redirected in a way that it does not support.
+    UNSUPPORTED_REDIRECT = 2_150_859_024, "UNSUPPORTED_HTTP_STATUS_REDIRECT", Never;
+    /// A client got HTTP 413: the request was too large.
+    HTTP_TOO_LARGE = 2_150_859_025, "HTTP_REQUEST_TOO_LARGE_STATUS", Never;
+    /// A client got HTTP 503: the service is not available.
+    HTTP_UNAVAILABLE = 2_150_859_026, "HTTP_SERVICE_UNAVAILABLE_STATUS", Later;
+    /// A client got HTTP 404: nothing is there.
+    HTTP_NOT_FOUND = 2_150_859_027, "HTTP_NOT_FOUND_STATUS", Never;
     /// The network timed out.
     NETWORK_TIMED_OUT = 2_150_859_046, "NETWORK_TIMEDOUT", Unknown;
     /// Another Receive for the same target is under way.
@@ -245,6 +261,10 @@ codes! {
     SHELL_URI_INVALID = 2_150_859_099, "WINRS_SHELL_URI_INVALID", Never;
     /// The shell is not open.
     SHELL_NOT_INITIALIZED = 2_150_859_118, "SHELL_NOT_INITIALIZED", NewShell;
+    /// A client got HTTP 500 without an envelope.
+    HTTP_SERVER_ERROR = 2_150_859_120, "HTTP_STATUS_SERVER_ERROR", Later;
+    /// A client got HTTP 400 without an envelope, as Exchange refuses for want of budget.
+    HTTP_BAD_REQUEST = 2_150_859_121, "HTTP_STATUS_BAD_REQUEST", Later;
     /// The session belongs to another server, whose address the text names.
     REDIRECT_REQUESTED = 2_150_859_161, "REDIRECT_REQUESTED", Never;
     /// The user has too many shells.
@@ -257,10 +277,20 @@ codes! {
     QUOTA_SYSTEM = 2_150_859_176, "QUOTA_SYSTEM", Later;
     /// The request comes from another user than Create did.
     DIFFERENT_AUTHZ_TOKEN = 2_150_859_177, "DIFFERENT_AUTHZ_TOKEN", Never;
+    /// A redirect names no location.
+    REDIRECT_LOCATION_MISSING = 2_150_859_178, "REDIRECT_LOCATION_NOT_AVAILABLE", Never;
     /// Too many users have shells.
     QUOTA_MAX_SHELLUSERS = 2_150_859_179, "QUOTA_MAX_SHELLUSERS", Later;
     /// Remote shells are not allowed.
     REMOTE_SHELLS_NOT_ALLOWED = 2_150_859_180, "REMOTESHELLS_NOT_ALLOWED", Never;
+    /// A redirect names a location that is none.
+    REDIRECT_LOCATION_INVALID = 2_150_859_191, "REDIRECT_LOCATION_INVALID", Never;
+    /// A client could not resolve the name of the server.
+    NAME_NOT_RESOLVED = 2_150_859_193, "NAME_NOT_RESOLVED", Never;
+    /// The TLS connection was aborted.
+    TLS_ABORTED = 2_150_859_194, "SSL_CONNECTION_ABORTED", Never;
+    /// A server that is named by its address cannot be signed in to by default.
+    DEFAULT_AUTH_WITH_ADDRESS = 2_150_859_195, "DEFAULTAUTH_IPADDRESS", Never;
     /// A Disconnect ended the Receive.
     SHELL_DISCONNECTED = 2_150_859_204, "WINRS_SHELL_DISCONNECTED", Never;
     /// The shell cannot be disconnected.
@@ -271,6 +301,8 @@ codes! {
     COMMAND_TERMINATED = 2_150_859_212, "COMMAND_TERMINATED", Never;
     /// Another client is connected to the shell.
     CONNECTED_ELSEWHERE = 2_150_859_213, "SHELL_CONNECTED_TO_DIFFERENT_CLIENT", Never;
+    /// The shell was disconnected, but not all of its operations in order.
+    DISCONNECT_NOT_GRACEFUL = 2_150_859_214, "WINRS_SHELL_DISCONNECT_OPERATION_NOT_GRACEFUL", Never;
     /// The shell cannot be disconnected now.
     DISCONNECT_NOT_VALID = 2_150_859_215, "WINRS_SHELL_DISCONNECT_OPERATION_NOT_VALID", Never;
     /// The shell cannot be reconnected now.
@@ -287,6 +319,8 @@ codes! {
     SERVICE_STREAM_DISCONNECTED = 2_150_859_230, "SERVICE_STREAM_DISCONNECTED", Repeat;
     /// The shell could not be started as the user that it is meant to run as.
     RUN_AS_FAILED = 2_150_859_231, "CREATESHELL_RUNAS_FAILED", Never;
+    /// Remote connections are not allowed.
+    REMOTE_CONNECTION_NOT_ALLOWED = 2_150_859_235, "REMOTE_CONNECTION_NOT_ALLOWED", Never;
     /// The endpoint has too many shells of this user.
     PLUGIN_QUOTA_SHELLS = 2_150_859_236, "QUOTA_MAX_SHELLS_PPQ", Later;
     /// The endpoint has too many users.
@@ -301,6 +335,24 @@ codes! {
     PLUGIN_QUOTA_COMMANDS = 2_150_859_241, "QUOTA_MAX_COMMANDS_PER_SHELL_PPQ", Later;
     /// The idle timeout is out of bounds.
     IDLE_TIMEOUT_OUT_OF_BOUNDS = 2_150_859_250, "IDLETIMEOUT_OUTOFBOUNDS", Never;
+    /// PowerShell's plug-in was called without a context.
+    PLUGIN_CONTEXT_MISSING = 2_152_990_672, "NULL_PLUGIN_CONTEXT", Never;
+    /// PowerShell's plug-in was given no proper input.
+    PLUGIN_INPUT_INVALID = 2_152_991_672, "NULL_INVALID_INPUT", Never;
+    /// PowerShell's plug-in does not have these streams.
+    PLUGIN_STREAMS_INVALID = 2_152_991_673, "NULL_INVALID_STREAM_SETS", Never;
+    /// PowerShell could not create the session.
+    PLUGIN_SESSION_FAILED = 2_152_991_674, "SESSION_CREATION_FAILED", Never;
+    /// PowerShell does not know the shell.
+    SHELL_CONTEXT_INVALID = 2_152_991_676, "INVALID_SHELL_CONTEXT", NewShell;
+    /// PowerShell does not know the command.
+    COMMAND_CONTEXT_INVALID = 2_152_991_677, "INVALID_COMMAND_CONTEXT", Never;
+    /// PowerShell has no input stream of this name.
+    INPUT_STREAM_INVALID = 2_152_991_678, "INVALID_INPUT_STREAM", Never;
+    /// PowerShell takes no input of this type.
+    INPUT_TYPE_INVALID = 2_152_991_679, "INVALID_INPUT_DATATYPE", Never;
+    /// The arguments of the command are not what PowerShell wants.
+    ARGUMENT_SET_INVALID = 2_152_991_684, "INVALID_ARGUMENT_SET", Never;
     /// PowerShell does not speak the protocol version that was asked for.
     PROTOCOL_VERSION_MISMATCH = 2_152_991_685, "PROTOCOL_VERSION_MISMATCH", Never;
     /// PowerShell does not understand an option.
@@ -311,6 +363,10 @@ codes! {
     MANAGED_EXCEPTION = 2_152_992_672, "MANAGED_EXCEPTION", Never;
     /// PowerShell's plug-in is closing.
     PLUGIN_CLOSING = 2_152_992_673, "PLUGIN_CLOSING", NewShell;
+    /// Connect brought nothing to negotiate with.
+    NO_NEGOTIATION_DATA = 2_152_992_674, "NO_NEGOTIATION_DATA", Never;
+    /// PowerShell could not connect the client to the session.
+    CONNECT_FAILED = 2_152_992_675, "CONNECT_FAILED", Never;
 }
 
 #[cfg(test)]
@@ -343,6 +399,66 @@ mod tests {
         let count = codes.len();
         codes.dedup();
         assert_eq!(codes.len(), count);
+    }
+
+    /// The codes with what may be done after them, as Windows and its users do: R repeat, D later, C new shell, X new
+    /// connection, U unknown, N never.
+    #[test]
+    fn every_known_code_has_its_advice() {
+        let check = |letter, codes: &[u32]| {
+            let expected = match letter {
+                'R' => Advice::Repeat,
+                'D' => Advice::Later,
+                'C' => Advice::NewShell,
+                'X' => Advice::NewConnection,
+                'U' => Advice::Unknown,
+                _ => Advice::Never,
+            };
+            for code in codes.iter().copied().map(FaultCode::new) {
+                assert!(code.name().is_some(), "{code}");
+                assert_eq!(code.advice(Verb::Receive), expected, "{code}");
+            }
+        };
+        let offsets = |base: u32, offsets: &[u32]| -> Vec<u32> {
+            offsets.iter().map(|offset| base + offset).collect()
+        };
+        check('N', &[5, 50, 87, 1311, 1312, 1326, 2_147_942_402]);
+        check('D', &[8, 14, 53, 1722]);
+        check('C', &[995, 1115, 1726, 1727, 2_147_943_418]);
+        let wsman = 2_150_858_000;
+        check('R', &offsets(wsman, &[793, 1048, 1230]));
+        check('U', &offsets(wsman, &[1046]));
+        check('X', &offsets(wsman, &[1000, 1001]));
+        check('C', &offsets(wsman, &[843, 883, 1082, 1087, 1118]));
+        check(
+            'D',
+            &offsets(wsman, &[770, 802, 815, 1026, 1120, 1121, 1173, 1174, 1175, 1176, 1179]),
+        );
+        check('D', &offsets(wsman, &[1236, 1237, 1238, 1239, 1240, 1241]));
+        check(
+            'N',
+            &offsets(
+                wsman,
+                &[752, 754, 755, 757, 767, 768, 769, 771, 790, 797, 805, 806, 811, 813],
+            ),
+        );
+        check(
+            'N',
+            &offsets(wsman, &[817, 818, 824, 825, 868, 881, 974, 997, 998, 999, 1023, 1024, 1025]),
+        );
+        check(
+            'N',
+            &offsets(wsman, &[1027, 1047, 1099, 1161, 1177, 1178, 1180, 1191, 1193, 1194, 1195]),
+        );
+        check(
+            'N',
+            &offsets(wsman, &[1204, 1205, 1206, 1212, 1213, 1214, 1215, 1216, 1220, 1221, 1222]),
+        );
+        check('N', &offsets(wsman, &[1223, 1231, 1235, 1250]));
+        let powershell = 0x8054_0000;
+        check('C', &offsets(powershell, &[0xBBC, 0xFA1]));
+        check('N', &offsets(powershell, &[0x7D0, 0xBB8, 0xBB9, 0xBBA, 0xBBD, 0xBBE, 0xBBF, 0xBC4]));
+        check('N', &offsets(powershell, &[0xBC5, 0xBC6, 0xBC7, 0xFA0, 0xFA2, 0xFA3]));
     }
 
     #[test]
