@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clixml::Value;
 use exchange_cmdlets::{CmdletCall, ErrorClass, classify};
+use psrp_client::wsman::client::Proxy;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -118,7 +119,7 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
     let kind = inner.settings.endpoint().map_or(EndpointKind::Exchange, |endpoint| endpoint.kind);
     if let Some(remote) = inner.remote() {
         report.server = remote.url().host_str().map(str::to_owned);
-        if !report.reach(remote.url()).await {
+        if !report.reach(remote.url(), remote.proxy()).await {
             report.skip_the_rest(kind);
             return report;
         }
@@ -177,20 +178,25 @@ impl CheckReport {
         self.steps.sort_by_key(|step| STEPS.iter().position(|name| *name == step.name));
     }
 
-    /// Looks the host up and connects to it.
-    async fn reach(&mut self, url: &Url) -> bool {
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+    /// Looks the host up and connects to it; or the proxy, if there is one, for it does that for the host.
+    async fn reach(&mut self, url: &Url, proxy: Option<&Proxy>) -> bool {
+        let target = match proxy {
+            Some(proxy) => Some(proxy.address()),
+            None => url.host_str().map(str::to_owned).zip(url.port_or_known_default()),
+        };
+        let Some((host, port)) = target else {
             self.bad("resolve", format!("{url} has no host or port"), "correct endpoint.url");
             return false;
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
+        let via = proxy.map(|proxy| format!("through the proxy {proxy}"));
         let addresses: Vec<_> = match tokio::net::lookup_host((host, port)).await {
             Ok(addresses) => addresses.collect(),
             Err(error) => {
                 self.bad(
                     "resolve",
                     report(&error),
-                    "correct hostname, or the name service of this machine",
+                    "correct hostname or endpoint.proxy, or the name service of this machine",
                 );
                 return false;
             }
@@ -201,7 +207,7 @@ impl CheckReport {
                               has the right scheme and port";
         match timeout(CONNECT_TIMEOUT, TcpStream::connect(addresses.as_slice())).await {
             Ok(Ok(_)) => {
-                self.good("connect", None);
+                self.good("connect", via);
                 true
             }
             Ok(Err(error)) => {

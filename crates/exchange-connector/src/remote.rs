@@ -19,7 +19,8 @@ use exchange_cmdlets::{
 use psrp_client::psrp::{self, Command, PowerShell};
 use psrp_client::wsman::ResourceUri;
 use psrp_client::wsman::client::{
-    ClientOptions, Credentials, Error as HttpError, HttpClient, KerberosOptions, ShellOptions,
+    ClientOptions, Credentials, Error as HttpError, HttpClient, KerberosOptions, Proxy,
+    ShellOptions,
 };
 use psrp_client::{PoolOptions, Record, RunspacePool};
 use tokio::sync::oneshot;
@@ -31,7 +32,10 @@ use self::failure::{NotOpened, may_open_later, open_failed, run_failed, stated_w
 use self::load::Way;
 use crate::error::Error;
 use crate::schema::Family;
-use crate::settings::{Authentication, Endpoint, EndpointKind, Kerberos, Settings, SettingsError};
+use crate::settings::{
+    Authentication, Endpoint, EndpointKind, Kerberos, Network, ProxySetting, Settings,
+    SettingsError,
+};
 use crate::value::list_argument;
 
 /// Opens sessions to the endpoint in the settings, and knows those that are open.
@@ -91,6 +95,11 @@ impl Remote {
 
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The proxy before the endpoint.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.http.proxy()
     }
 
     /// Signs in and opens one more session. A server that is too busy is asked again, a few times.
@@ -215,10 +224,20 @@ fn client_options(endpoint: &Endpoint, max_sessions: usize) -> ClientOptions {
     let options = ClientOptions::new(endpoint.url.as_str(), credentials(endpoint))
         .allow_unencrypted(endpoint.allow_unencrypted)
         .max_connections(max_sessions.saturating_mul(CONNECTIONS_PER_SESSION));
-    match &endpoint.ca_file {
+    let options = match &endpoint.ca_file {
         Some(file) => options.ca_file(file),
         None => options,
-    }
+    };
+    let Network { proxy, certificate_pins, min_tls, connect_timeout, .. } = &endpoint.network;
+    let options = match proxy {
+        ProxySetting::Environment => options,
+        ProxySetting::None => options.no_proxy(),
+        ProxySetting::Through(proxy) => options.proxy(proxy.clone()),
+    };
+    let options =
+        certificate_pins.iter().fold(options, |options, pin| options.certificate_pin(*pin));
+    let options = min_tls.iter().fold(options, |options, version| options.min_tls(*version));
+    connect_timeout.iter().fold(options, |options, timeout| options.connect_timeout(*timeout))
 }
 
 /// Negotiate is NTLM, unless the settings say where Kerberos finds its realm: then it is Kerberos, and NTLM no more.
@@ -252,6 +271,11 @@ fn refused(endpoint: &Endpoint, error: &HttpError) -> SettingsError {
         _ if matches!(error, HttpError::Kerberos(_)) => {
             ("kerberos.kdc", kdc.unwrap_or_default(), "name it as host or host:port")
         }
+        _ if matches!(error, HttpError::ProxyVariable { .. }) => (
+            "endpoint.proxy",
+            String::new(),
+            "correct the variable, or write endpoint.proxy = \"none\"",
+        ),
         Some(file) => {
             ("endpoint.ca_file", file.display().to_string(), "name a PEM file with certificates")
         }

@@ -8,6 +8,7 @@ mod cloud;
 mod endpoint;
 mod error;
 mod export;
+mod network;
 mod secret;
 mod section;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use self::cloud::{CertificateSource, Cloud, CloudCredential, CloudEnvironmen
 pub use self::endpoint::{Authentication, Endpoint, EndpointKind, Kerberos};
 pub use self::error::SettingsError;
 pub use self::export::{AddressPolicy, Deprovision, ExportSettings, MaxDeletes};
+pub use self::network::{Network, ProxySetting};
 use self::secret::{Process, SecretSource};
 use self::section::Section;
 

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Context;
 use super::error::SettingsError;
+use super::network::{self, Network};
 use super::section::Section;
 
 /// How Exchange Server is reached and signed in to.
@@ -33,6 +34,8 @@ pub struct Endpoint {
     pub allow_unencrypted: bool,
     /// Where Kerberos finds its realm.
     pub kerberos: Kerberos,
+    /// The way there.
+    pub network: Network,
 }
 
 /// What answers at an endpoint.
@@ -105,6 +108,10 @@ pub(super) const KEYS: &[&str] = &[
     "stall_timeout",
     "domain_controller",
     "allow_unencrypted",
+    "proxy",
+    "certificate_pin",
+    "min_tls",
+    "connect_timeout",
 ];
 
 pub(super) const KERBEROS_KEYS: &[&str] = &["realm", "kdc"];
@@ -140,6 +147,7 @@ pub(super) fn parse(
             authentication.name()
         ));
     }
+    let network = network::parse(context, &url)?;
     Ok(Endpoint {
         hostname,
         url,
@@ -151,6 +159,7 @@ pub(super) fn parse(
         domain_controller: domain_controller(table)?,
         allow_unencrypted,
         kerberos: Kerberos { realm: kerberos.text("realm")?, kdc: kerberos.text("kdc")? },
+        network,
     })
 }
 

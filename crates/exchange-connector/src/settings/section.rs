@@ -40,6 +40,10 @@ impl Section {
         self.table.contains_key(key)
     }
 
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Value::is_array)
+    }
+
     /// The value of `key` as it was written, for messages; not for keys that hold secrets.
     pub(super) fn written(&self, key: &str) -> String {
         self.table.get(key).map_or_else(String::new, shown)
@@ -267,7 +271,7 @@ impl Section {
 }
 
 /// The keys whose values are never shown.
-const SECRET_KEYS: &[&str] = &["password", "certificate_password", "client_secret"];
+const SECRET_KEYS: &[&str] = &["proxy", "password", "certificate_password", "client_secret"];
 
 fn join(table: &str, key: &str) -> String {
     if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }

@@ -95,6 +95,47 @@ fn values_are_matched_without_case_and_defaults_are_documented() {
 }
 
 #[test]
+fn the_way_to_the_endpoint_is_read() {
+    let pin = "0123456789abcdef".repeat(4);
+    let https = format!("{LOCAL}[endpoint]\nurl = 'https://mail.contoso.com/PowerShell'\n");
+    let network = |lines: &str| endpoint(&format!("{https}{lines}")).network;
+    let found = network(&format!(
+        "proxy = 'http://proxy:3128'\ncertificate_pin = '{pin}'\nmin_tls = '1.3'\nconnect_timeout = '5s'"
+    ));
+    assert!(
+        matches!(&found.proxy, ProxySetting::Through(proxy) if proxy.to_string() == "proxy:3128")
+    );
+    assert_eq!(found.certificate_pins.len(), 1);
+    assert_eq!(found.connect_timeout, Some(Duration::from_secs(5)));
+    assert!(found.min_tls.is_some());
+    assert!(matches!(network("proxy = 'None'").proxy, ProxySetting::None));
+    assert!(matches!(network("").proxy, ProxySetting::Environment));
+    assert_eq!(network(&format!("certificate_pin = ['{pin}', '{pin}']")).certificate_pins.len(), 2);
+    assert!(matches!(network("proxy = { env = 'SECRET' }").proxy, ProxySetting::Through(_)));
+}
+
+#[test]
+fn a_way_that_leads_nowhere_is_refused_without_secrets() {
+    let with_proxy = format!("{LOCAL}[endpoint]\nproxy = 'http://ann:hunter2@proxy:3128'");
+    let settings = parse(&with_proxy).unwrap();
+    assert!(settings.warnings().iter().any(|warning| warning.contains("endpoint.proxy")));
+    assert!(!format!("{settings:?} {:?}", settings.warnings()).contains("hunter2"));
+    for lines in [
+        "proxy = 'socks5://ann:hunter2@proxy'",
+        "certificate_pin = 'abc'",
+        "min_tls = '1.1'",
+        "connect_timeout = 'soon'",
+    ] {
+        let text =
+            format!("{LOCAL}[endpoint]\nurl = 'https://mail.contoso.com/PowerShell'\n{lines}");
+        let error = parse(&text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+    let error = parse(&format!("{LOCAL}[endpoint]\nmin_tls = '1.2'")).unwrap_err();
+    assert!(matches!(error, SettingsError::Combination { .. }), "{error}");
+}
+
+#[test]
 fn every_table_is_read() {
     let settings = parse(&format!(
         "{}{}",
@@ -200,7 +241,7 @@ fn unknown_keys_are_refused_in_every_table() {
     refused(&with(LOCAL, "hostnmae = 'x'"), "hostnmae: unknown key; did you mean hostname?");
     refused(
         &format!("{LOCAL}[endpoint]\nport = 80"),
-        "endpoint.port: unknown key; the keys here are url, kind, ca_file, max_sessions, operation_timeout, stall_timeout, domain_controller, allow_unencrypted",
+        "endpoint.port: unknown key; the keys here are url, kind, ca_file, max_sessions, operation_timeout, stall_timeout, domain_controller, allow_unencrypted, proxy, certificate_pin, min_tls, connect_timeout",
     );
     refused(
         &format!("{LOCAL}[kerberos]\nrealms = 'X'"),
