@@ -11,6 +11,7 @@
 )]
 
 mod conformance;
+mod economy;
 mod engine;
 mod exchange;
 mod pipe_server;

@@ -53,6 +53,13 @@ async fn kerberos_seals_over_http_and_goes_clear_over_https() {
 }
 
 #[tokio::test]
+async fn a_message_that_somebody_changed_or_sent_again_is_refused() {
+    let Some(peer) = Peer::start(&["--kerberos"]) else { return };
+    super::relay::attack(&peer, || kerberos(&peer)).await;
+    super::relay::attack(&peer, || spnego(&peer)).await;
+}
+
+#[tokio::test]
 async fn a_shell_runs_over_kerberos() {
     let Some(peer) = Peer::start(&["--kerberos", "--auth", "kerberos"]) else { return };
     let shell = peer.shell(peer.options("http", "/PowerShell", kerberos(&peer))).await.unwrap();

@@ -21,6 +21,8 @@ mod peer;
 #[cfg(feature = "client")]
 mod proxy;
 mod recordings;
+#[cfg(feature = "client")]
+mod relay;
 mod round_trip;
 #[cfg(feature = "client")]
 mod scripted;
