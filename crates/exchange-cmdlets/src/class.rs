@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error_record::ErrorRecord;
+use crate::throttle::stated_wait;
 
 /// The kind of a failure, under the names of the results' `error.class`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -270,20 +271,6 @@ fn find(table: &[(&str, Rule)], matches: impl Fn(&str) -> bool) -> Option<Rule> 
 
 fn names_any(exception: &str, parts: &[&str]) -> bool {
     parts.iter().any(|part| exception.contains(part))
-}
-
-/// Returns the wait a message states: `at least Z milliseconds`, `wait for N seconds`.
-fn stated_wait(message: &str) -> Option<Duration> {
-    let number_after = |lead: &str| {
-        let (_, rest) = message.split_once(lead)?;
-        let rest = rest.trim_start();
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (digits, unit) = rest.split_at_checked(end)?;
-        Some((digits.parse::<u64>().ok()?, unit.trim_start().starts_with("milli")))
-    };
-    let (number, milliseconds) =
-        number_after("for at least").or_else(|| number_after("wait for"))?;
-    Some(if milliseconds { Duration::from_millis(number) } else { Duration::from_secs(number) })
 }
 
 #[cfg(test)]

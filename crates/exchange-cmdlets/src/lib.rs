@@ -2,11 +2,11 @@
 //!
 //! This layer knows what Exchange's cmdlets are called, which parameters they take, what their objects look like and
 //! what their errors mean. How a cmdlet travels is left to a [`CmdletTransport`]: remote PowerShell on-premises, a REST
-//! API in the service, a script in a test. Which cmdlets to send for a change, and when to repeat one, is left to the
-//! caller.
+//! API in the service, a script in a test. Which cmdlets to send for a change is left to the caller.
 //!
 //! Begin with a cmdlet such as [`GetMailbox`] or [`SetMailbox`], the trait [`CmdletTransport`], and [`classify`] for
-//! what goes wrong. Attributes by name, their types and the parameters behind them are in [`schema`].
+//! what goes wrong. Attributes by name, their types and the parameters behind them are in [`schema`]. What to do after a
+//! failure is decided in [`recovery`], and how fast to go in [`throttle`]; both are pure, and who drives them waits.
 //!
 //! ```
 //! use exchange_cmdlets::testing::{ScriptedTransport, block_on};
@@ -42,8 +42,10 @@ mod cmdlets;
 mod error_record;
 mod filter;
 mod identity;
+pub mod recovery;
 pub mod schema;
 pub mod testing;
+pub mod throttle;
 mod transport;
 mod value;
 mod views;

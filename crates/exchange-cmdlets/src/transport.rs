@@ -103,6 +103,13 @@ pub enum TransportError {
         #[source]
         source: BoxError,
     },
+    /// The far side refused the command before it began, and would again.
+    #[error("the server refused the command")]
+    Refused {
+        /// What it said.
+        #[source]
+        source: BoxError,
+    },
     /// The transport cannot carry this argument.
     #[error("parameter {parameter} cannot be carried: {reason}")]
     Unsupported {
@@ -110,6 +117,12 @@ pub enum TransportError {
         parameter: String,
         /// What stands in the way.
         reason: &'static str,
+    },
+    /// The far side sent so much beside the output that the command was given up; whether it took effect is unknown.
+    #[error("the server sent more than {limit} records without an object between them")]
+    Flooded {
+        /// How many records are tolerated.
+        limit: usize,
     },
     /// The far side broke the protocol; whether the command took effect is unknown.
     #[error("the server's answer could not be understood")]
@@ -133,7 +146,9 @@ impl TransportError {
             Self::Denied { .. } => ErrorClass::Denied,
             Self::Throttled { .. } => ErrorClass::Throttled,
             Self::Unsupported { .. } => ErrorClass::Invalid,
-            Self::Protocol { .. } => ErrorClass::Protocol,
+            Self::Refused { .. } | Self::Flooded { .. } | Self::Protocol { .. } => {
+                ErrorClass::Protocol
+            }
         }
     }
 
@@ -145,9 +160,10 @@ impl TransportError {
             Self::Stopped
             | Self::ConnectionLost { .. }
             | Self::Stalled { .. }
+            | Self::Flooded { .. }
             | Self::Protocol { .. } => Retry::AfterCheck,
             Self::NotSent { .. } | Self::Throttled { .. } => Retry::Later,
-            Self::Denied { .. } | Self::Unsupported { .. } => Retry::Never,
+            Self::Denied { .. } | Self::Refused { .. } | Self::Unsupported { .. } => Retry::Never,
         }
     }
 
