@@ -26,7 +26,7 @@ use crate::options::SimOptions;
 use crate::views::Scope;
 
 pub(crate) use self::bind::is_switch;
-pub(crate) use self::commands::{Described, Description, all as all_commands};
+pub(crate) use self::commands::{Described, Description, all as all_commands, is_session_command};
 pub use self::error::{CmdletError, ErrorCategory, ErrorTarget};
 pub use self::pipeline::{Answer, Missing, Prompt, Record, Run};
 
@@ -54,6 +54,16 @@ pub enum Argument {
     Secret(SecretString),
     /// Another object; its text, which most parameters refuse.
     Object(String),
+}
+
+impl Argument {
+    /// Returns the text, if it is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// One command of a pipeline with its arguments; those without a name are positional.

@@ -1,4 +1,4 @@
-//! The endpoint `/PowerShell`: HTTP, signing in, sealing, WS-Management and the shells behind it.
+//! The endpoints `/PowerShell` and `/wsman`: HTTP, signing in, sealing, WS-Management and the shells behind it.
 
 mod connection;
 mod logon;
@@ -9,6 +9,10 @@ mod seal;
 mod server;
 mod shell;
 mod spnego;
+mod winrm;
+
+/// The name of the one account that may sign in.
+pub(crate) const USER: &str = "svc-idm";
 
 pub(crate) use self::ntlm::Account;
 pub(crate) use self::operations::Shells;

@@ -1,6 +1,6 @@
 //! A simulated Exchange server to develop and test against.
 //!
-//! It is a whole organisation in memory with the endpoint that a real one has: HTTP with NTLM and message encryption,
+//! It is a whole organisation in memory with the endpoints that a real one has: HTTP with NTLM and message encryption,
 //! WS-Management shells, PowerShell remoting, and the recipient cmdlets behind it, which keep the directory's rules. What it
 //! does is taken from public documentation and recordings; where those are silent, the documentation of an item says so.
 //!
@@ -10,6 +10,12 @@
 //!
 //! What it leaves to others: nothing here knows the connector. The real thing differs in more than this, but these were left
 //! out on purpose: Kerberos, TLS, groups and contacts, roles, replication between the domain controllers, mailbox contents.
+//!
+//! There are two ways in. `/PowerShell` is Exchange's own, without a language. `/wsman` is that of the WinRM service, which
+//! also tells who it is, lists shells, and lets clients leave a shell and come back; in its `Microsoft.PowerShell` Exchange's
+//! cmdlets have to be loaded first. No script runs there: the one that loads the management shell is recognised, as is
+//! the snap-in, and [`ManagementTools`] says which of them the server has. It takes `Microsoft.Exchange` on `/wsman`
+//! too, which a real WinRM service does not have.
 //!
 //! Begin with [`Simulator`] and [`SimOptions`]; [`serve_stdio`] serves one session on a pair of pipes instead, as PowerShell
 //! opens it to a child process; [`Exchange`] with [`Run`] are the cmdlets alone, without a network.
@@ -32,7 +38,7 @@
 //! # }
 //! ```
 //!
-//! Specifications: [MS-WSMV] (Create, Command, Send, Receive, Signal, Delete), [MS-PSRP] through [`psrp::server`] and [`psrp::outofproc`], [MS-NLMP]
+//! Specifications: [MS-WSMV] (all operations on shells), [MS-PSRP] through [`psrp::server`] and [`psrp::outofproc`], [MS-NLMP]
 //! (NTLMv2, sealing), [RFC 4178] SPNEGO, and Microsoft's reference of the Exchange cmdlets. There are no features.
 //!
 //! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/
@@ -59,7 +65,7 @@ pub use cmdlets::{
 pub use directory::{Directory, MailboxKind, Organization, Recipient, RecipientKind};
 pub use fault::{Fault, FaultKind, FaultSpecError};
 pub use object::{Field, Item, ListType, Rich, Row};
-pub use options::{Infrastructure, SimOptions, UnknownInfrastructure};
+pub use options::{Infrastructure, ManagementTools, SimOptions, UnknownInfrastructure};
 pub use simulator::{Simulator, StartError};
 pub use stdio::serve_stdio;
 pub use views::View;

@@ -38,6 +38,19 @@ impl std::str::FromStr for Infrastructure {
     }
 }
 
+/// What a PowerShell session of WinRM finds of Exchange on the simulated server.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ManagementTools {
+    /// The script of the management shell, and the snap-in.
+    #[default]
+    Full,
+    /// The snap-in alone.
+    SnapIn,
+    /// Nothing.
+    Missing,
+}
+
 /// The text names no infrastructure that can be simulated.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` is not a simulated infrastructure, expected OnPremises or Hybrid")]
@@ -70,6 +83,7 @@ pub struct SimOptions {
     pub(crate) blob_size: Option<usize>,
     pub(crate) policy_guards_primary: bool,
     pub(crate) passwords_over_basic: bool,
+    pub(crate) management_tools: ManagementTools,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -88,6 +102,7 @@ impl Default for SimOptions {
             blob_size: None,
             policy_guards_primary: true,
             passwords_over_basic: false,
+            management_tools: ManagementTools::Full,
             faults: Vec::new(),
         }
     }
@@ -178,6 +193,13 @@ impl SimOptions {
     #[must_use]
     pub const fn passwords_over_basic(mut self, allow: bool) -> Self {
         self.passwords_over_basic = allow;
+        self
+    }
+
+    /// Sets what a session of WinRM can load Exchange's cmdlets from. Default: script and snap-in.
+    #[must_use]
+    pub const fn management_tools(mut self, tools: ManagementTools) -> Self {
+        self.management_tools = tools;
         self
     }
 

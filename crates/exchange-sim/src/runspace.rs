@@ -1,6 +1,6 @@
 //! A runspace pool with the pipelines that run in it, whatever carries its bytes.
 //!
-//! It has no language: only the session's commands run. Pipelines advance record by record when their carrier lets them, so
+//! It has no language: only the session's commands run, and in a session of WinRM what loads them. Pipelines advance record by record when their carrier lets them, so
 //! that a read over a whole organisation is made piece by piece as the client takes it.
 //!
 //! What surprised: a client with a host gets each warning twice, as a record and as a line of its host, and what `-WhatIf`
@@ -9,6 +9,7 @@
 mod convert;
 mod host;
 mod metadata;
+mod tools;
 
 use std::collections::HashMap;
 
@@ -16,18 +17,23 @@ use psrp::host::{HostInfo, HostMethod, HostRequest, HostResponse, HostResult};
 use psrp::records::InvocationInfo;
 use psrp::server::{ServerEvent, ServerOptions, ServerPool};
 use psrp::{
-    GetCommandMetadata, PipelineId, PowerShell, RemoteStreamOptions, StateError, StreamTarget,
+    DecodeError, GetCommandMetadata, PipelineId, PowerShell, RemoteStreamOptions, StateError,
+    StreamTarget,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use self::tools::{Fate, Tools};
 use crate::cmdlets::{Answer, CmdletError, Exchange, Record, Run, Session};
+use crate::options::ManagementTools;
 
 /// A pool and its pipelines.
 #[derive(Debug)]
 pub(crate) struct Runspace {
     pool: ServerPool,
     session: Session,
+    /// What has to be loaded first; nothing in a session of Exchange's own.
+    tools: Option<Tools>,
     /// Whether the client has somebody to answer prompts.
     has_host: bool,
     executions: HashMap<PipelineId, Execution>,
@@ -59,9 +65,39 @@ impl Runspace {
         Self {
             pool: ServerPool::new(options, Box::new(StdRng::from_rng(&mut rand::rng()))),
             session,
+            tools: None,
             has_host: false,
             executions: HashMap::new(),
         }
+    }
+
+    /// Makes it a PowerShell into which Exchange's cmdlets have to be loaded.
+    pub(crate) fn without_exchange(mut self, installed: ManagementTools) -> Self {
+        self.tools = Some(Tools::new(installed));
+        self
+    }
+
+    /// The client leaves; what is written is kept.
+    pub(crate) fn disconnect(&mut self) -> Result<(), StateError> {
+        self.pool.handle_disconnect()
+    }
+
+    /// The same client is there again.
+    pub(crate) fn reconnect(&mut self, exchange: &mut Exchange) -> Result<(), StateError> {
+        self.pool.handle_reconnect()?;
+        self.handle_events(exchange);
+        Ok(())
+    }
+
+    /// Another client takes its place, with these messages; returns the answer to them.
+    pub(crate) fn connect(
+        &mut self,
+        exchange: &mut Exchange,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, DecodeError> {
+        let answer = self.pool.handle_connect(bytes)?;
+        self.handle_events(exchange);
+        Ok(answer)
     }
 
     /// Takes bytes of a stream; what the pool cannot read gets no answer, as from Microsoft's engine.
@@ -169,6 +205,11 @@ impl Runspace {
         let has_host = if host.use_runspace_host { self.has_host } else { answers(host) };
         let told = powershell.remote_stream_options;
         let statements = convert::statements(powershell, &self.pool);
+        match self.tools.as_mut().map_or(Fate::Run, |tools| tools.consider(&statements)) {
+            Fate::Run => {}
+            Fate::Done => return self.tell(|pool| pool.complete(id)),
+            Fate::Fail(error) => return self.fail(id, &error, told),
+        }
         let session = self.session.clone();
         match Run::with_host(exchange, session, statements, has_host, !powershell.no_input) {
             Ok(run) => {

@@ -12,10 +12,9 @@ use tokio::task::JoinHandle;
 use crate::cmdlets::{Call, Exchange};
 use crate::directory::{Directory, Recipient};
 use crate::fault::FaultPlan;
-use crate::http::{Account, Service, Shells, serve};
+use crate::http::{Account, Service, Shells, USER, serve};
 use crate::options::{Infrastructure, SimOptions};
 
-const USER: &str = "svc-idm";
 const PASSWORD: &str = "Simulated-Passw0rd!";
 
 /// The simulator could not be started.
@@ -71,6 +70,12 @@ impl Simulator {
         format!("http://{}/PowerShell/", self.address)
     }
 
+    /// Returns the URL of its WinRM service.
+    #[must_use]
+    pub fn winrm_url(&self) -> String {
+        format!("http://{}/wsman", self.address)
+    }
+
     /// Returns the user name of the one account that may sign in.
     #[must_use]
     pub fn user(&self) -> String {
@@ -93,6 +98,13 @@ impl Simulator {
     #[must_use]
     pub fn settings_toml(&self) -> String {
         self.settings("Negotiate")
+    }
+
+    /// Returns connector settings that reach its WinRM service, with NTLM and message encryption.
+    #[must_use]
+    pub fn settings_toml_winrm(&self) -> String {
+        let settings = self.settings("Negotiate");
+        format!("{}kind = \"winrm\"\n", settings.replace(&self.url(), &self.winrm_url()))
     }
 
     /// Returns connector settings that reach it with Basic and in clear, which needs

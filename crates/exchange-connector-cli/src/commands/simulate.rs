@@ -40,7 +40,12 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
         }
     };
     // Whoever started us may not read the settings; the server serves all the same.
-    let _ = writeln!(std::io::stdout(), "{}", simulator.settings_toml());
+    let _ = writeln!(
+        std::io::stdout(),
+        "{}# by its WinRM service:\n# url = \"{}\"\n# kind = \"winrm\"\n",
+        simulator.settings_toml(),
+        simulator.winrm_url()
+    );
     let _ = std::io::stdout().flush();
     interrupt.wait().await;
     simulator.close().await;

@@ -6,3 +6,5 @@ mod import;
 mod plan;
 mod simulated;
 mod support;
+#[cfg(test)]
+mod winrm;

@@ -133,6 +133,14 @@ fn is_builtin(cmdlet: &str) -> bool {
     )
 }
 
+/// Returns whether a command is PowerShell's, in any session, and not Exchange's.
+pub(crate) fn is_session_command(name: &str) -> bool {
+    Cmdlet::named(name).is_some_and(|cmdlet| {
+        is_builtin(cmdlet.name)
+            || matches!(cmdlet.name, "Out-Default" | "Out-Null" | "Exit-PSSession")
+    })
+}
+
 /// Returns what kind of object a cmdlet's identity names.
 fn identified(cmdlet: &str) -> &'static str {
     match cmdlet {

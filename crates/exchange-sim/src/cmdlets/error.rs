@@ -136,7 +136,7 @@ impl CmdletError {
         self
     }
 
-    pub(super) fn command_not_found(name: &str) -> Self {
+    pub(crate) fn command_not_found(name: &str) -> Self {
         Self {
             message: format!(
                 "The term '{name}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again."
@@ -157,6 +157,31 @@ impl CmdletError {
             category: ErrorCategory::ParserError,
             activity: String::new(),
             target: Some(Box::new(ErrorTarget { name: script.to_owned(), type_name: "String" })),
+        }
+    }
+
+    /// The error of a script's `throw`: its text is its id.
+    pub(crate) fn thrown(text: &str) -> Self {
+        Self {
+            message: text.to_owned(),
+            exception: "System.Management.Automation.RuntimeException",
+            id: text.to_owned(),
+            category: ErrorCategory::InvalidOperation,
+            activity: String::new(),
+            target: None,
+        }
+    }
+
+    /// The error of `Add-PSSnapin` for a name that nobody registered.
+    pub(crate) fn no_snap_in() -> Self {
+        Self {
+            message: "No snap-ins have been registered for Windows PowerShell version 5."
+                .to_owned(),
+            exception: "System.Management.Automation.PSArgumentException",
+            id: "AddPSSnapInRead,Microsoft.PowerShell.Commands.AddPSSnapinCommand".to_owned(),
+            category: ErrorCategory::InvalidArgument,
+            activity: "Add-PSSnapin".to_owned(),
+            target: None,
         }
     }
 

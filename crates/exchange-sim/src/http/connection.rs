@@ -20,9 +20,10 @@ use wsman::server::{parse_request, write_response};
 use wsman::{Fault, FaultCode, Limits, MessageId, Operation, Verb};
 
 use super::logon::{Logon, Step, basic_is_right};
-use super::operations::random_uuid;
+use super::operations::{Caller, Endpoint, random_uuid};
 use super::seal;
 use super::server::Service;
+use super::winrm::identify;
 use crate::fault::FaultKind;
 
 /// The largest request body: what IIS reads for this directory, and room for the framing of a sealed one.
@@ -86,17 +87,20 @@ impl Connection {
         &mut self,
         request: Request<Incoming>,
     ) -> Result<Response<Payload>, Dropped> {
-        let answer = self.answer(request).await?;
-        Ok(self.response(answer))
+        let endpoint = endpoint(request.uri().path());
+        let answer = self.answer(request, endpoint).await?;
+        Ok(self.response(answer, endpoint))
     }
 
-    fn response(&self, answer: Answer) -> Response<Payload> {
+    fn response(&self, answer: Answer, endpoint: Option<Endpoint>) -> Response<Payload> {
         let cut = answer.cut;
         let mut response = Response::new(Payload::new(answer.body, cut));
         *response.status_mut() = answer.status;
         let headers = response.headers_mut();
-        headers.insert("Server", HeaderValue::from_static("Microsoft-IIS/10.0"));
-        if let Ok(name) = HeaderValue::from_str(self.service.server_name()) {
+        let is_winrm = endpoint == Some(Endpoint::WinRm);
+        let software = if is_winrm { "Microsoft-HTTPAPI/2.0" } else { "Microsoft-IIS/10.0" };
+        headers.insert("Server", HeaderValue::from_static(software));
+        if !is_winrm && let Ok(name) = HeaderValue::from_str(self.service.server_name()) {
             headers.insert("X-FEServer", name);
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
@@ -114,15 +118,18 @@ impl Connection {
         response
     }
 
-    async fn answer(&mut self, request: Request<Incoming>) -> Result<Answer, Dropped> {
+    async fn answer(
+        &mut self,
+        request: Request<Incoming>,
+        endpoint: Option<Endpoint>,
+    ) -> Result<Answer, Dropped> {
         let (head, body) = request.into_parts();
-        let path = head.uri.path().trim_end_matches('/');
-        if !path.eq_ignore_ascii_case("/powershell") {
+        let Some(endpoint) = endpoint else {
             return Ok(Answer::text(
                 StatusCode::NOT_FOUND,
                 "<html><body><h2>404 - File or directory not found.</h2></body></html>",
             ));
-        }
+        };
         if head.method != Method::POST {
             return Ok(Answer::text(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -145,8 +152,17 @@ impl Connection {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
+        if asks_anonymously(&head, endpoint, &body) {
+            let response = wsman::Response::Identify(identify(false));
+            let (mut answer, text) = envelope(None, Verb::Identify, &response);
+            answer.body = text.unwrap_or_default().into_bytes();
+            return Ok(answer);
+        }
+        if is_anonymous(head.uri.path()) {
+            return Ok(Answer::text(StatusCode::NOT_FOUND, "").closing());
+        }
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        self.authenticated(authorization, content_type, &body).await
+        self.authenticated(authorization, content_type, &body, endpoint).await
     }
 
     /// Signs in if asked to, and goes on to the body once somebody is in.
@@ -155,7 +171,9 @@ impl Connection {
         authorization: Option<&str>,
         content_type: &str,
         body: &[u8],
+        endpoint: Endpoint,
     ) -> Result<Answer, Dropped> {
+        let caller = Caller { endpoint, basic: false };
         let mut last_token = None;
         if let Some(authorization) = authorization {
             if let Some(kind) = self.service.faults.strike("Auth")
@@ -168,7 +186,7 @@ impl Connection {
                 if !basic_is_right(&self.service.account, value) {
                     return Ok(self.unauthorized(None));
                 }
-                return self.plain(body, true).await;
+                return self.plain(body, Caller { basic: true, ..caller }).await;
             }
             match self.step(scheme, value) {
                 Some(Step::Continue(token)) => return Ok(self.unauthorized(Some(&token))),
@@ -182,9 +200,9 @@ impl Connection {
         let mut answer = if body.is_empty() {
             Answer::new(StatusCode::OK, "application/soap+xml;charset=UTF-8", Vec::new())
         } else if wsman::mime::is_sealed(content_type) {
-            self.sealed(content_type, body).await?
+            self.sealed(content_type, body, caller).await?
         } else if self.service.allow_unencrypted {
-            self.plain(body, false).await?
+            self.plain(body, caller).await?
         } else {
             Answer::text(StatusCode::BAD_REQUEST, "Unencrypted traffic is not allowed.").closing()
         };
@@ -225,8 +243,8 @@ impl Connection {
         answer
     }
 
-    async fn plain(&mut self, body: &[u8], basic: bool) -> Result<Answer, Dropped> {
-        let (mut answer, text) = self.soap(body, basic).await?;
+    async fn plain(&mut self, body: &[u8], caller: Caller) -> Result<Answer, Dropped> {
+        let (mut answer, text) = self.soap(body, caller).await?;
         if let Some(text) = text {
             answer.content_type = "application/soap+xml;charset=UTF-8";
             answer.body = text.into_bytes();
@@ -234,7 +252,12 @@ impl Connection {
         Ok(answer)
     }
 
-    async fn sealed(&mut self, content_type: &str, body: &[u8]) -> Result<Answer, Dropped> {
+    async fn sealed(
+        &mut self,
+        content_type: &str,
+        body: &[u8],
+        caller: Caller,
+    ) -> Result<Answer, Dropped> {
         let plain =
             match self.logon.session().map(|session| seal::unseal(session, content_type, body)) {
                 Some(Ok(plain)) => plain,
@@ -250,7 +273,7 @@ impl Connection {
                     .closing());
                 }
             };
-        let (mut answer, text) = self.soap(&plain, false).await?;
+        let (mut answer, text) = self.soap(&plain, caller).await?;
         if let (Some(text), Some(session)) = (text, self.logon.session()) {
             answer.content_type = seal::CONTENT_TYPE;
             answer.body = seal::seal(session, &text);
@@ -259,7 +282,11 @@ impl Connection {
     }
 
     /// Answers an envelope: with another one, or with something that HTTP alone says.
-    async fn soap(&self, bytes: &[u8], basic: bool) -> Result<(Answer, Option<String>), Dropped> {
+    async fn soap(
+        &self,
+        bytes: &[u8],
+        caller: Caller,
+    ) -> Result<(Answer, Option<String>), Dropped> {
         let limits = Limits::default();
         let request = match parse_request(bytes, limits) {
             Ok(request) => request,
@@ -297,11 +324,13 @@ impl Connection {
         let response = self
             .service
             .shells
-            .dispatch(&request, basic)
+            .dispatch(&request, caller)
             .await
             .unwrap_or_else(wsman::Response::Fault);
         let (mut answer, text) = envelope(relates_to, verb, &response);
-        if matches!(request.operation, Operation::Create(_)) {
+        if matches!(request.operation, Operation::Create(_))
+            && caller.endpoint == Endpoint::Exchange
+        {
             answer.cookie = Some(format!("MS-WSMAN={}; path=/PowerShell", random_uuid()));
         }
         match kind {
@@ -368,6 +397,32 @@ impl Connection {
             FaultKind::DropAfter | FaultKind::DropMid | FaultKind::Close => None,
         })
     }
+}
+
+/// What answers at a path.
+fn endpoint(path: &str) -> Option<Endpoint> {
+    let path = path.trim_end_matches('/');
+    let is = |name: &str| path.eq_ignore_ascii_case(name);
+    if is("/powershell") {
+        Some(Endpoint::Exchange)
+    } else if is("/wsman") || is_anonymous(path) {
+        Some(Endpoint::WinRm)
+    } else {
+        None
+    }
+}
+
+fn is_anonymous(path: &str) -> bool {
+    path.trim_end_matches('/').eq_ignore_ascii_case("/wsman-anon/identify")
+}
+
+/// Whether somebody who need not sign in asks who answers here.
+fn asks_anonymously(head: &http::request::Parts, endpoint: Endpoint, body: &[u8]) -> bool {
+    let says_so = head.headers.get("WSMANIDENTIFY").is_some_and(|value| value == "unauthenticated");
+    endpoint == Endpoint::WinRm
+        && (says_so || is_anonymous(head.uri.path()))
+        && parse_request(body, Limits::default())
+            .is_ok_and(|request| request.operation == Operation::Identify)
 }
 
 fn message_id() -> MessageId {

@@ -19,12 +19,29 @@ use wsman::{
 use super::shell::{Cutting, Shell};
 use crate::cmdlets::{Exchange, Session};
 use crate::object::text::us_date;
-use crate::options::SimOptions;
+use crate::options::{ManagementTools, SimOptions};
 
 const PROTOCOL_VERSION_MISSING: u32 = 2_152_991_687;
 /// Where the pipeline's id stands in the first fragment of a command: behind 21 bytes of fragment header, and behind
 /// destination, type and pool id of the message.
 const PIPELINE_ID: std::ops::Range<usize> = 45..61;
+
+/// By which way a request came in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Endpoint {
+    /// Exchange's own, `/PowerShell`.
+    Exchange,
+    /// The WinRM service's, `/wsman`.
+    WinRm,
+}
+
+/// Who asks. There is one account, so only the way is told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    pub(super) endpoint: Endpoint,
+    /// Whether it signed in with Basic.
+    pub(super) basic: bool,
+}
 
 /// The organisation and the shells that are open on it.
 #[derive(Debug)]
@@ -38,6 +55,8 @@ pub(crate) struct Shells {
     cutting: Cutting,
     server: String,
     passwords_over_basic: bool,
+    management_tools: ManagementTools,
+    owner: String,
 }
 
 /// A shell and those who wait for it.
@@ -46,6 +65,11 @@ pub(super) struct Slot {
     pub(super) shell: Mutex<Shell>,
     pub(super) changed: Notify,
     pub(super) closed: AtomicBool,
+    pub(super) disconnected: AtomicBool,
+    pub(super) opened: Instant,
+    /// What lists say of it and does not change.
+    pub(super) info: ShellInfo,
+    endpoint: Endpoint,
 }
 
 impl Slot {
@@ -62,7 +86,9 @@ impl Slot {
 impl Shells {
     pub(crate) fn new(options: &SimOptions) -> Self {
         let exchange = Exchange::new(options);
-        let server = exchange.directory().organization().server.clone();
+        let organization = exchange.directory().organization();
+        let server = organization.server.clone();
+        let owner = format!("{}\\{}", organization.netbios, super::USER);
         Self {
             exchange: Mutex::new(exchange),
             shells: Mutex::new(HashMap::new()),
@@ -73,6 +99,8 @@ impl Shells {
             cutting: options.blob_size.map_or(Cutting::Fragments, Cutting::Blobs),
             server,
             passwords_over_basic: options.passwords_over_basic,
+            management_tools: options.management_tools,
+            owner,
         }
     }
 
@@ -111,30 +139,35 @@ impl Shells {
         });
     }
 
-    /// Does what a request asks for; `basic` when it signed in with Basic.
+    /// Does what a request asks for.
     pub(super) async fn dispatch(
         &self,
         request: &Request,
-        basic: bool,
+        caller: Caller,
     ) -> Result<Response, Box<Fault>> {
         self.drop_idle();
         if request.headers.max_envelope_size.is_some_and(|size| size < 8192) {
             return Err(self.fault(FaultCode::ENCODING_LIMIT, "EncodingLimit", "Others", "The WS-Management service cannot process the request because MaxEnvelopeSize is less than 8192."));
         }
         match &request.operation {
-            Operation::Create(create) => self.create(request, create, basic),
-            Operation::Command(command) => self.command(request, command),
-            Operation::Send(send) => self.send(request, send),
-            Operation::Receive(receive) => self.receive(request, receive).await,
-            Operation::Signal(signal) => self.signal(request, signal),
-            Operation::Delete => self.delete(request),
-            _ => Err(self.fault(
-                FaultCode::ACTION_NOT_SUPPORTED,
-                "ActionNotSupported",
-                "Others",
-                "The WS-Management service does not support the action.",
-            )),
+            Operation::Create(create) => self.create(request, create, caller),
+            Operation::Command(command) => self.command(request, command, caller),
+            Operation::Send(send) => self.send(request, send, caller),
+            Operation::Receive(receive) => self.receive(request, receive, caller).await,
+            Operation::Signal(signal) => self.signal(request, signal, caller),
+            Operation::Delete => self.delete(request, caller),
+            _ if caller.endpoint == Endpoint::WinRm => self.only_winrm(request, caller),
+            _ => Err(self.not_supported()),
         }
+    }
+
+    pub(super) fn not_supported(&self) -> Box<Fault> {
+        self.fault(
+            FaultCode::ACTION_NOT_SUPPORTED,
+            "ActionNotSupported",
+            "Others",
+            "The WS-Management service does not support the action.",
+        )
     }
 
     /// Makes a fault whose text begins as Exchange's begin.
@@ -160,10 +193,12 @@ impl Shells {
         &self,
         request: &Request,
         create: &Create,
-        basic: bool,
+        caller: Caller,
     ) -> Result<Response, Box<Fault>> {
         let resource = request.headers.resource_uri.clone().unwrap_or_else(|| ResourceUri::new(""));
-        if resource != ResourceUri::exchange() {
+        let is_powershell =
+            caller.endpoint == Endpoint::WinRm && resource == ResourceUri::powershell();
+        if resource != ResourceUri::exchange() && !is_powershell {
             let text = format!(
                 "The WS-Management service cannot process the request. The resource URI ({resource}) was not found in the WS-Management catalog. The catalog contains the metadata that describes resources, or logical endpoints."
             );
@@ -209,17 +244,24 @@ impl Shells {
                     "The shell id is in use already.",
                 ));
             }
-            let shell = Shell::new(
-                self.session(basic),
+            let mut shell = Shell::new(
+                self.session(caller.basic),
                 self.fragment_size,
                 self.cutting,
                 idle_timeout,
                 Instant::now(),
             );
+            if is_powershell {
+                shell = shell.without_exchange(self.management_tools);
+            }
             let slot = Slot {
                 shell: Mutex::new(shell),
                 changed: Notify::new(),
                 closed: AtomicBool::new(false),
+                disconnected: AtomicBool::new(false),
+                opened: Instant::now(),
+                info: self.info(create, &resource),
+                endpoint: caller.endpoint,
             };
             shells.insert(id.clone(), Arc::new(slot));
         }
@@ -250,6 +292,29 @@ impl Shells {
         response
     }
 
+    fn info(&self, create: &Create, resource: &ResourceUri) -> ShellInfo {
+        let mut info = ShellInfo::default();
+        info.name.clone_from(&create.name);
+        info.resource_uri = Some(resource.as_str().to_owned());
+        info.owner = Some(self.owner.clone());
+        info.client_ip = Some("127.0.0.1".to_owned());
+        info.process_id = Some(std::process::id());
+        info.max_idle_timeout = Some(self.idle_timeout);
+        info
+    }
+
+    /// Returns the shells that were opened by a way.
+    pub(super) fn slots(&self, endpoint: Endpoint) -> Vec<(ShellId, Arc<Slot>)> {
+        let all = self.all();
+        let mut slots: Vec<_> = all
+            .iter()
+            .filter(|(_, slot)| slot.endpoint == endpoint)
+            .map(|(id, slot)| (id.clone(), Arc::clone(slot)))
+            .collect();
+        slots.sort_by_key(|(_, slot)| slot.opened);
+        slots
+    }
+
     /// Gives each shell the next domain controller in turn.
     fn session(&self, basic: bool) -> Session {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
@@ -262,11 +327,32 @@ impl Shells {
         self.all().get(id).cloned()
     }
 
-    pub(super) fn find(&self, request: &Request) -> Result<Arc<Slot>, Box<Fault>> {
-        let id = request.shell_id.as_ref();
-        let slot = id.and_then(|id| self.slot(id)).ok_or_else(|| self.shell_not_found(id))?;
-        slot.lock().last_used = Instant::now();
+    /// Finds the shell of a request that is for one whose client is there.
+    pub(super) fn find(&self, request: &Request, caller: Caller) -> Result<Arc<Slot>, Box<Fault>> {
+        let (_, slot) = self.find_any(request, caller)?;
+        if slot.disconnected.load(Ordering::Acquire) {
+            return Err(self.is_disconnected());
+        }
         Ok(slot)
+    }
+
+    /// Finds the shell of a request, whether its client is there or not. It must have come in the same way.
+    pub(super) fn find_any(
+        &self,
+        request: &Request,
+        caller: Caller,
+    ) -> Result<(ShellId, Arc<Slot>), Box<Fault>> {
+        let id = request.shell_id.as_ref();
+        let found = id.and_then(|id| Some((id.clone(), self.slot(id)?)));
+        let found = found.filter(|(_, slot)| slot.endpoint == caller.endpoint);
+        let (id, slot) = found.ok_or_else(|| self.shell_not_found(id))?;
+        slot.lock().last_used = Instant::now();
+        Ok((id, slot))
+    }
+
+    pub(super) fn is_disconnected(&self) -> Box<Fault> {
+        let text = "The WinRM service cannot process the request because the Windows Remote Shell is disconnected.";
+        self.fault(FaultCode::SHELL_DISCONNECTED, "InternalError", "Others", text)
     }
 
     fn shell_not_found(&self, id: Option<&ShellId>) -> Box<Fault> {
@@ -285,8 +371,13 @@ impl Shells {
         self.fault(FaultCode::UNEXPECTED_SELECTORS, "InvalidSelectors", "NonExistCommandID", &text)
     }
 
-    fn command(&self, request: &Request, command: &Command) -> Result<Response, Box<Fault>> {
-        let slot = self.find(request)?;
+    fn command(
+        &self,
+        request: &Request,
+        command: &Command,
+        caller: Caller,
+    ) -> Result<Response, Box<Fault>> {
+        let slot = self.find(request, caller)?;
         let named = command.command_id.as_ref().and_then(CommandId::uuid).map(PipelineId::new);
         let carried = command
             .arguments
@@ -335,8 +426,8 @@ impl Shells {
         shell.has(target).then_some(target)
     }
 
-    fn send(&self, request: &Request, send: &Send) -> Result<Response, Box<Fault>> {
-        let slot = self.find(request)?;
+    fn send(&self, request: &Request, send: &Send, caller: Caller) -> Result<Response, Box<Fault>> {
+        let slot = self.find(request, caller)?;
         let target = {
             let mut shell = slot.lock();
             let target = self.target(&shell, send.command_id.as_ref());
@@ -352,8 +443,13 @@ impl Shells {
             .ok_or_else(|| self.command_not_found(send.command_id.as_ref()))
     }
 
-    fn signal(&self, request: &Request, signal: &Signal) -> Result<Response, Box<Fault>> {
-        let slot = self.find(request)?;
+    fn signal(
+        &self,
+        request: &Request,
+        signal: &Signal,
+        caller: Caller,
+    ) -> Result<Response, Box<Fault>> {
+        let slot = self.find(request, caller)?;
         let pipeline = signal.command_id.as_ref().and_then(CommandId::uuid).map(PipelineId::new);
         if let Some(pipeline) = pipeline {
             let mut shell = slot.lock();
@@ -366,15 +462,11 @@ impl Shells {
         Ok(Response::Signal)
     }
 
-    fn delete(&self, request: &Request) -> Result<Response, Box<Fault>> {
-        let removed = request.shell_id.as_ref().and_then(|id| self.all().remove(id));
-        match removed {
-            Some(slot) => {
-                slot.close();
-                Ok(Response::Empty)
-            }
-            None => Err(self.shell_not_found(request.shell_id.as_ref())),
-        }
+    fn delete(&self, request: &Request, caller: Caller) -> Result<Response, Box<Fault>> {
+        let (id, slot) = self.find_any(request, caller)?;
+        self.all().remove(&id);
+        slot.close();
+        Ok(Response::Empty)
     }
 }
 

@@ -12,7 +12,7 @@ use wsman::{
     CommandId, CommandState, Fault, FaultCode, Receive, ReceiveResponse, Response, StreamPart,
 };
 
-use super::operations::{Shells, Slot};
+use super::operations::{Caller, Shells, Slot};
 use super::shell::Taken;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -41,8 +41,9 @@ impl Shells {
         &self,
         request: &Request,
         receive: &Receive,
+        caller: Caller,
     ) -> Result<Response, Box<Fault>> {
-        let slot = self.find(request)?;
+        let slot = self.find(request, caller)?;
         let command = receive.command_id.as_ref();
         let target = {
             let shell = slot.lock();
@@ -59,6 +60,7 @@ impl Shells {
         let taken = tokio::time::timeout(timeout, self.wait(&slot, target, budget)).await;
         match taken {
             Ok(Some(taken)) => Ok(Response::Receive(answer(command, taken))),
+            Ok(None) if slot.disconnected.load(Ordering::Acquire) => Err(self.is_disconnected()),
             Ok(None) => Err(self.fault(FaultCode::OPERATION_ABORTED, "InternalError", "IOOperationAborted", "The I/O operation has been aborted because of either a thread exit or an application request.")),
             Err(_) => Err(self.fault(
                 FaultCode::OPERATION_TIMED_OUT,
@@ -69,7 +71,7 @@ impl Shells {
         }
     }
 
-    /// Waits for output; nothing when the shell goes away.
+    /// Waits for output; nothing when the shell goes away, or its client leaves it.
     async fn wait(&self, slot: &Slot, target: StreamTarget, budget: usize) -> Option<Taken> {
         loop {
             let changed = slot.changed.notified();
@@ -86,7 +88,7 @@ impl Shells {
                     slot.changed.notify_waiters();
                     return Some(taken);
                 }
-                if !shell.has(target) {
+                if !shell.has(target) || slot.disconnected.load(Ordering::Acquire) {
                     return None;
                 }
                 shell.is_unfinished()
@@ -122,6 +124,7 @@ fn answer(command: Option<&CommandId>, taken: Taken) -> ReceiveResponse {
 
 #[cfg(test)]
 mod tests {
+    use super::super::operations::Endpoint;
     use super::*;
     use crate::SimOptions;
     use psrp::{Command, PipelineId, PoolOptions, PowerShell, RunspacePool, Transmit};
@@ -129,6 +132,7 @@ mod tests {
     use uuid::Uuid;
     use wsman::server::parse_request;
 
+    const EXCHANGE: Caller = Caller { endpoint: Endpoint::Exchange, basic: false };
     const SHELL: &str = "11111111-2222-3333-4444-555555555555";
 
     /// Reads an envelope that is written here by hand.
@@ -183,10 +187,10 @@ mod tests {
         let Some(Transmit::OpenShell { payload, .. }) = pool.poll_transmit() else {
             panic!("nothing to open")
         };
-        let created = shells.dispatch(&create(SHELL, &payload.into_bytes()), false).await;
+        let created = shells.dispatch(&create(SHELL, &payload.into_bytes()), EXCHANGE).await;
         assert!(matches!(created, Ok(Response::Create(_))), "{created:?}");
         loop {
-            let Ok(Response::Receive(answer)) = shells.dispatch(&receive(None, ""), false).await
+            let Ok(Response::Receive(answer)) = shells.dispatch(&receive(None, ""), EXCHANGE).await
             else {
                 panic!("no answer")
             };
@@ -211,7 +215,7 @@ mod tests {
             r#"<rsp:CommandLine CommandId="{}"><rsp:Command/><rsp:Arguments>{payload}</rsp:Arguments></rsp:CommandLine>"#,
             id.uuid()
         );
-        let answer = shells.dispatch(&on_shell("Command", "", &body), false).await;
+        let answer = shells.dispatch(&on_shell("Command", "", &body), EXCHANGE).await;
         assert!(matches!(answer, Ok(Response::Command(_))), "{answer:?}");
         id
     }
@@ -223,38 +227,41 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_exist_is_a_fault() {
         let shells = Shells::new(&SimOptions::default().mailboxes(1).max_shells(1));
-        assert_eq!(code(shells.dispatch(&receive(None, ""), false).await), 2_150_858_843);
-        assert_eq!(code(shells.dispatch(&on_shell("Delete", "", ""), false).await), 2_150_858_843);
-        assert!(shells.dispatch(&create(SHELL, &[]), false).await.is_ok());
+        assert_eq!(code(shells.dispatch(&receive(None, ""), EXCHANGE).await), 2_150_858_843);
         assert_eq!(
-            code(shells.dispatch(&create(&Uuid::from_u128(7).to_string(), &[]), false).await),
+            code(shells.dispatch(&on_shell("Delete", "", ""), EXCHANGE).await),
+            2_150_858_843
+        );
+        assert!(shells.dispatch(&create(SHELL, &[]), EXCHANGE).await.is_ok());
+        assert_eq!(
+            code(shells.dispatch(&create(&Uuid::from_u128(7).to_string(), &[]), EXCHANGE).await),
             2_150_859_173
         );
         assert_eq!(
             code(
                 shells
-                    .dispatch(&receive(Some(PipelineId::new(Uuid::from_u128(1))), ""), false)
+                    .dispatch(&receive(Some(PipelineId::new(Uuid::from_u128(1))), ""), EXCHANGE)
                     .await
             ),
             2_150_858_843
         );
         let no_version = request("Create", "", "<rsp:Shell/>");
-        assert_eq!(code(shells.dispatch(&no_version, false).await), 2_152_991_687);
-        assert!(shells.dispatch(&on_shell("Delete", "", ""), false).await.is_ok());
+        assert_eq!(code(shells.dispatch(&no_version, EXCHANGE).await), 2_152_991_687);
+        assert!(shells.dispatch(&on_shell("Delete", "", ""), EXCHANGE).await.is_ok());
         assert_eq!(shells.open(), 0);
     }
 
     #[tokio::test]
     async fn a_receive_without_output_times_out_and_two_at_once_are_refused() {
         let shells = Shells::new(&SimOptions::default().mailboxes(1));
-        assert!(shells.dispatch(&create(SHELL, &[]), false).await.is_ok());
+        assert!(shells.dispatch(&create(SHELL, &[]), EXCHANGE).await.is_ok());
         let request = receive(None, "");
         let (first, second) =
-            tokio::join!(shells.dispatch(&request, false), shells.dispatch(&request, false));
+            tokio::join!(shells.dispatch(&request, EXCHANGE), shells.dispatch(&request, EXCHANGE));
         assert_eq!((code(first), code(second)), (2_150_858_793, 2_150_859_047));
-        let (pending, deleted) = tokio::join!(shells.dispatch(&request, false), async {
+        let (pending, deleted) = tokio::join!(shells.dispatch(&request, EXCHANGE), async {
             tokio::task::yield_now().await;
-            shells.dispatch(&on_shell("Delete", "", ""), false).await
+            shells.dispatch(&on_shell("Delete", "", ""), EXCHANGE).await
         });
         assert!(deleted.is_ok());
         assert_eq!(code(pending), 995);
@@ -269,7 +276,7 @@ mod tests {
         let size = "<w:MaxEnvelopeSize>20000</w:MaxEnvelopeSize>";
         let mut total = 0;
         loop {
-            let Ok(response) = shells.dispatch(&receive(Some(id), size), false).await else {
+            let Ok(response) = shells.dispatch(&receive(Some(id), size), EXCHANGE).await else {
                 panic!("no answer")
             };
             let message_id = wsman::MessageId::from_uuid(Uuid::nil());
@@ -283,9 +290,9 @@ mod tests {
             }
         }
         assert!(total > 200_000, "{total}");
-        assert_eq!(code(shells.dispatch(&receive(Some(id), ""), false).await), 2_150_858_843);
+        assert_eq!(code(shells.dispatch(&receive(Some(id), ""), EXCHANGE).await), 2_150_858_843);
         let tiny = receive(None, "<w:MaxEnvelopeSize>4096</w:MaxEnvelopeSize>");
-        assert_eq!(code(shells.dispatch(&tiny, false).await), 2_150_858_805);
+        assert_eq!(code(shells.dispatch(&tiny, EXCHANGE).await), 2_150_858_805);
     }
 
     #[tokio::test]
@@ -293,10 +300,10 @@ mod tests {
         let shells = Shells::new(
             &SimOptions::default().mailboxes(1).idle_timeout(Duration::from_millis(30)),
         );
-        assert!(shells.dispatch(&create(SHELL, &[]), false).await.is_ok());
+        assert!(shells.dispatch(&create(SHELL, &[]), EXCHANGE).await.is_ok());
         assert_eq!(shells.open(), 1);
         tokio::time::sleep(Duration::from_millis(60)).await;
         assert_eq!(shells.open(), 0);
-        assert_eq!(code(shells.dispatch(&receive(None, ""), false).await), 2_150_858_843);
+        assert_eq!(code(shells.dispatch(&receive(None, ""), EXCHANGE).await), 2_150_858_843);
     }
 }

@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use psrp::server::ServerOptions;
-use psrp::{PipelineId, StreamTarget};
+use psrp::{DecodeError, PipelineId, StateError, StreamTarget};
 
 use crate::cmdlets::{Exchange, Session};
+use crate::options::ManagementTools;
 use crate::runspace::Runspace;
 
 /// How many bytes may wait for one stream before its pipeline pauses.
@@ -73,6 +74,44 @@ impl Shell {
             idle_timeout,
             last_used: now,
         }
+    }
+
+    /// Makes it a PowerShell into which Exchange's cmdlets have to be loaded.
+    pub(super) fn without_exchange(mut self, installed: ManagementTools) -> Self {
+        self.runspace = self.runspace.without_exchange(installed);
+        self
+    }
+
+    /// The client leaves; what is written is kept.
+    pub(super) fn disconnect(&mut self) -> Result<(), StateError> {
+        self.runspace.disconnect()
+    }
+
+    /// The same client is there again.
+    pub(super) fn reconnect(&mut self, exchange: &mut Exchange) -> Result<(), StateError> {
+        self.runspace.reconnect(exchange)?;
+        self.pump(exchange);
+        Ok(())
+    }
+
+    /// Another client takes its place.
+    pub(super) fn connect(
+        &mut self,
+        exchange: &mut Exchange,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, DecodeError> {
+        let answer = self.runspace.connect(exchange, bytes)?;
+        self.pump(exchange);
+        Ok(answer)
+    }
+
+    /// The commands that can be received from.
+    pub(super) fn pipelines(&self) -> Vec<PipelineId> {
+        let pipeline = |target: &StreamTarget| match target {
+            StreamTarget::Pipeline(id) => Some(*id),
+            StreamTarget::Pool => None,
+        };
+        self.outboxes.keys().filter_map(pipeline).collect()
     }
 
     /// Takes bytes of a stream; what the pool cannot read gets no answer, as from Microsoft's engine.

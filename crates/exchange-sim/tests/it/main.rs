@@ -9,3 +9,5 @@ mod ntlm;
 mod pypsrp;
 #[cfg(test)]
 mod stdio;
+#[cfg(test)]
+mod winrm;

@@ -96,7 +96,7 @@ async fn wrong_credentials_are_refused() {
 async fn other_paths_are_not_there_and_nobody_gets_in_without_a_token() {
     let simulator = Simulator::start(SimOptions::default().mailboxes(1)).await.unwrap();
     let mut stream = TcpStream::connect(simulator.addr()).await.unwrap();
-    assert_eq!(post(&mut stream, "/wsman", None).await, (404, None));
+    assert_eq!(post(&mut stream, "/other", None).await, (404, None));
     assert_eq!(post(&mut stream, "/PowerShell", None).await, (401, None));
     assert_eq!(post(&mut stream, "/PowerShell", Some(b"garbage")).await, (401, None));
     simulator.close().await;
