@@ -367,7 +367,8 @@ impl Recovery {
         attempts: &Attempts,
         chance: u32,
     ) -> Duration {
-        if let Some(wait) = failure.wait {
+        // WinRM has been seen to ask for weeks, which means nothing.
+        if let Some(wait) = failure.wait.filter(|wait| *wait <= self.patience) {
             return wait;
         }
         let patient = match failure.cause {
@@ -594,8 +595,8 @@ mod tests {
         assert_eq!(wait(busy, 1, 0), seconds(1));
         let asked = busy.wait(Some(Duration::from_millis(2736)));
         assert_eq!(wait(asked, 4, 0), Some(Duration::from_millis(2736)));
-        let too_long = busy.wait(Some(Duration::from_secs(3600)));
-        assert_eq!(wait(too_long, 1, 0), None);
+        let weeks = busy.wait(Some(Duration::from_secs(2_000_000)));
+        assert_eq!(wait(weeks, 1, 0), seconds(1));
         let lost = Failure::new(Cause::Session, Ran::Unknown);
         assert_eq!((wait(lost, 1, 9), wait(lost, 2, u32::MAX)), (seconds(0), seconds(2)));
     }

@@ -143,8 +143,8 @@ impl Scheduler {
             Sign::Refused { wait } => {
                 let doublings = self.refusals.min(5);
                 self.refusals = self.refusals.saturating_add(1);
-                let wait = wait.unwrap_or_else(|| FIRST_WAIT.saturating_mul(1 << doublings));
-                self.pause(now, wait.min(LONGEST_PAUSE));
+                let wait = wait.filter(|wait| *wait <= LONGEST_PAUSE);
+                self.pause(now, wait.unwrap_or_else(|| FIRST_WAIT.saturating_mul(1 << doublings)));
                 self.lower(now, |allowed| allowed / 2);
             }
             Sign::Delayed { actual } => {
@@ -282,7 +282,7 @@ fn time_span(text: &str) -> Option<Duration> {
 
 /// The wait after a refusal that names none; it doubles up to 64 seconds while refusals follow each other.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
-/// No pause is longer, whatever the far side says; what still cannot be done then is refused again.
+/// Whoever asks for more means nothing by it: WinRM has been seen to ask for weeks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(16 * 60);
 /// A delay below this says nothing about the budget.
 const WORTH_NOTICING: Duration = Duration::from_millis(500);

@@ -124,7 +124,7 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
             return report;
         }
     }
-    let session = match inner.session().await {
+    let session = match inner.session_at_once().await {
         Ok(session) => session,
         Err(error) => {
             report.no_session(&error, kind);

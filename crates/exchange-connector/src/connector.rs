@@ -2,10 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use exchange_cmdlets::CmdletTransport;
+use exchange_cmdlets::recovery::{Attempts, Cause, Decision, Failure, Purpose, Ran, Recovery};
 use futures_core::Stream;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::check::{self, CheckReport};
 use crate::error::Error;
@@ -13,6 +17,7 @@ use crate::export::{Export, Mode};
 use crate::import::{self, ImportRequest, ImportStream};
 use crate::invoke::{self, InvokeItem, InvokeRequest};
 use crate::operation::Operation;
+use crate::pace::Pace;
 use crate::remote::Remote;
 use crate::schema::{Family, Schema, schema};
 use crate::session::Session;
@@ -30,8 +35,12 @@ pub struct Connector {
 /// What the clones share.
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
+    pub(crate) recovery: Recovery,
     backend: Backend,
+    pace: Arc<Pace>,
     session: Mutex<Option<Arc<Session>>>,
+    /// Whether there has been a session: then one that cannot be opened is waited for.
+    was_open: AtomicBool,
 }
 
 /// Where transports come from.
@@ -69,7 +78,17 @@ impl Connector {
     }
 
     fn new(settings: Settings, backend: Backend) -> Self {
-        Self { inner: Arc::new(Inner { settings, backend, session: Mutex::new(None) }) }
+        let pace = match &backend {
+            Backend::Given(_) => Pace::new(settings.max_sessions),
+            Backend::Remote(remote) => {
+                let (host, account) = remote.account();
+                Pace::of_account(host, account, settings.max_sessions)
+            }
+        };
+        let recovery = Recovery::default();
+        let recovery = recovery.patience(settings.stall_timeout.min(recovery.patience));
+        let (session, was_open) = (Mutex::new(None), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { settings, recovery, backend, pace, session, was_open }) }
     }
 
     /// The settings in use.
@@ -130,8 +149,10 @@ impl Connector {
 
     /// Closes the session, so that it no longer counts against the account's limit.
     ///
-    /// Dropping the last clone closes it too, but cannot wait for it. A session whose output is still being read ends with
-    /// that.
+    /// Dropping the last clone closes it too, in a task of the runtime: nobody waits for it, and a runtime that is shut
+    /// down first leaves the session behind on the server, where it counts until it times out. So a program that means
+    /// to end, because of an error or a panic too, calls this before it drops the runtime. A session whose output is
+    /// still being read ends with that.
     ///
     /// # Errors
     ///
@@ -149,29 +170,89 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Inner {
-    /// The session in use; opens one when there is none, or the last one failed.
+    /// The session in use; opens one when there is none, the last one failed, or it was idle for too long.
     pub(crate) async fn session(&self) -> Result<Arc<Session>, Error> {
+        self.session_by(&self.recovery).await
+    }
+
+    /// The same for somebody who looks on: a server that has no room for a session is not waited for.
+    pub(crate) async fn session_at_once(&self) -> Result<Arc<Session>, Error> {
+        self.session_by(&self.recovery.patience(IMPATIENCE)).await
+    }
+
+    async fn session_by(&self, recovery: &Recovery) -> Result<Arc<Session>, Error> {
         let mut slot = self.session.lock().await;
         if let Some(session) = slot.as_ref().filter(|session| !session.is_spent()) {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(self.open_session().await?);
+        if let Some(spent) = slot.take() {
+            spent.retire();
+        }
+        let session = Arc::new(self.open_by(recovery).await?);
         *slot = Some(Arc::clone(&session));
         Ok(session)
     }
 
     /// Another session beside the one in use.
     pub(crate) async fn open_session(&self) -> Result<Session, Error> {
+        self.open_by(&self.recovery).await
+    }
+
+    /// Opens a session, again where the policy says so.
+    async fn open_by(&self, recovery: &Recovery) -> Result<Session, Error> {
+        let purpose = match self.was_open.load(Ordering::Relaxed) {
+            true => Purpose::Reopen,
+            false => Purpose::Open,
+        };
+        let mut attempts = Attempts::new();
+        let began = Instant::now();
+        loop {
+            let (error, failure) = match self.open_once().await {
+                Ok(session) => {
+                    self.was_open.store(true, Ordering::Relaxed);
+                    return Ok(session);
+                }
+                Err(failed) => *failed,
+            };
+            let now = Instant::now().into_std();
+            attempts.failed(now);
+            match recovery.decide(purpose, &failure, &attempts, now, chance()) {
+                Decision::Again(again) => {
+                    let (wait, reason) = (again.after, error.report());
+                    tracing::warn!(?wait, %reason, "no session can be opened now; trying again");
+                    tokio::time::sleep(wait).await;
+                }
+                Decision::GiveUp(_) => return Err(error.waited(began.elapsed())),
+            }
+        }
+    }
+
+    async fn open_once(&self) -> Result<Session, Box<(Error, Failure)>> {
+        self.pace.pause().await;
+        let connect = |source| Error::Connect { target: self.target(), source };
+        let Some(place) = self.pace.place().await else {
+            let limit = self.settings.max_sessions;
+            let source =
+                format!("all sessions are in use that endpoint.max_sessions = {limit} allows");
+            return Err(Box::new((connect(source.into()), Failure::new(Cause::Refused, Ran::No))));
+        };
         let transport = match &self.backend {
             Backend::Given(transport) => Arc::clone(transport),
-            Backend::Remote(remote) => remote.open().await?,
+            Backend::Remote(remote) => remote.open().await.map_err(|failed| {
+                if failed.1.cause == Cause::Throttled {
+                    self.pace.refused(failed.1.wait);
+                }
+                failed
+            })?,
         };
         let families = Family::of(&self.settings.infrastructure);
         let wanted =
             self.settings.endpoint().and_then(|endpoint| endpoint.domain_controller.clone());
-        Session::start(transport, wanted, families)
-            .await
-            .map_err(|source| Error::Connect { target: self.target(), source: source.into() })
+        let pace = (Arc::clone(&self.pace), place);
+        Session::start(transport, wanted, families, pace).await.map_err(|source| {
+            let failure = Failure::of(&source);
+            Box::new((connect(source.into()), failure))
+        })
     }
 
     /// Where sessions go, for messages.
@@ -202,6 +283,15 @@ impl Inner {
             remote.close_unused().await;
         }
     }
+}
+
+/// How long somebody who looks on waits while the account has too many sessions.
+const IMPATIENCE: Duration = Duration::from_secs(10);
+
+/// A number that spreads waits.
+pub(crate) fn chance() -> u32 {
+    // The time-dependent part of a UUID of version 4 is its randomness, and nothing depends on how good that is here.
+    uuid::Uuid::new_v4().as_fields().0
 }
 
 /// Refuses settings that are right but whose feature is not built yet.

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use exchange_cmdlets::{ErrorClass, ErrorRecord, TransportError, classify};
 
@@ -29,6 +30,23 @@ pub enum Error {
         /// Where the session should have been.
         target: String,
         /// What went wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// The account has as many sessions as it may: wait, close others, or raise the limit.
+    #[error(
+        "{username} has as many sessions on {target} as it may, and none ended within {} s: close other programs that use \
+         the account, wait 15 minutes for those of a run that was killed, or raise the server's limit",
+        .waited.as_secs()
+    )]
+    TooManySessions {
+        /// Where the session should have been.
+        target: String,
+        /// The account.
+        username: String,
+        /// How long a session was waited for.
+        waited: Duration,
+        /// What the server said.
         #[source]
         source: BoxError,
     },
@@ -140,7 +158,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Request(_) => 2,
-            Self::Connect { .. } | Self::SignIn { .. } | Self::NoExchange { .. } => 4,
+            Self::Connect { .. }
+            | Self::SignIn { .. }
+            | Self::TooManySessions { .. }
+            | Self::NoExchange { .. } => 4,
             Self::Cmdlet { .. } | Self::Lost { .. } => 1,
         }
     }
@@ -149,7 +170,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Connect { .. } => true,
+            Self::Connect { .. } | Self::TooManySessions { .. } => true,
             Self::Settings(_)
             | Self::Request(_)
             | Self::SignIn { .. }
@@ -176,6 +197,14 @@ impl Error {
     #[must_use]
     pub fn report(&self) -> String {
         report(self)
+    }
+
+    /// Says how long was waited for a session.
+    pub(crate) fn waited(mut self, time: Duration) -> Self {
+        if let Self::TooManySessions { waited, .. } = &mut self {
+            *waited = time;
+        }
+        self
     }
 
     pub(crate) fn from_transport(cmdlet: &str, source: TransportError) -> Self {

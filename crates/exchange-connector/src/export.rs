@@ -10,6 +10,7 @@ mod delete;
 mod diff;
 mod guard;
 mod prepare;
+mod run;
 mod update;
 mod write;
 
@@ -205,31 +206,27 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// Does what an operation says. If the session fails before anything was written, it is done once more over another
-    /// one: reads may be repeated freely.
+    /// Does what an operation says.
     async fn perform(
         &mut self,
         operation: &Prepared,
         task: &Task,
         mode: Mode,
     ) -> Result<Outcome, Arc<Error>> {
-        let mut again = true;
-        loop {
-            let session = self.session().await?;
-            let mut work = Work {
-                settings: &self.inner.settings,
-                session: &session,
-                mode,
-                outcome: operation.blank(),
-                wrote: false,
-            };
-            work.perform(task).await;
-            if again && session.is_broken() && !work.wrote {
-                again = false;
-                continue;
-            }
-            return Ok(work.outcome);
+        let session = self.session().await?;
+        let mut work = Work {
+            inner: self.inner,
+            settings: &self.inner.settings,
+            session,
+            mode,
+            outcome: operation.blank(),
+            no_session: None,
+        };
+        work.perform(task).await;
+        if let Some(error) = work.no_session {
+            self.failure.get_or_insert(error);
         }
+        Ok(work.outcome)
     }
 
     fn settings(&self) -> &Settings {
@@ -239,12 +236,13 @@ impl<'a> Opening<'a> {
 
 /// One operation under way.
 struct Work<'a> {
+    inner: &'a Inner,
     settings: &'a Settings,
-    session: &'a Session,
+    session: Arc<Session>,
     mode: Mode,
     outcome: Outcome,
-    /// Whether anything was sent that writes.
-    wrote: bool,
+    /// Why no session could be opened in the place of one that was lost.
+    no_session: Option<Arc<Error>>,
 }
 
 /// An operation ended here, other than well.

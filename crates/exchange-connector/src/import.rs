@@ -1,11 +1,13 @@
 //! Reading all mailboxes, one after the other, without keeping them.
 //!
-//! Objects are handed on as they arrive; what is kept is 16 bytes an object, to notice one that comes twice. What a read
-//! leaves out proves nothing unless everything about it was well: every command ended in its good final state without an
-//! error record or a warning of truncation, and every object carried a GUID of its own.
+//! Objects are handed on as they arrive; what is kept is their GUIDs, to notice one that comes twice and to go on after a
+//! session was lost. What a read leaves out proves nothing unless everything about it was well: commands over all of it
+//! ended in their good final state without an error record or a warning of truncation, and every object carried a GUID
+//! of its own.
 
 mod join;
 mod plan;
+mod reader;
 mod run;
 
 use std::path::PathBuf;
@@ -14,15 +16,12 @@ use std::sync::Arc;
 
 use async_stream::stream;
 use futures_core::Stream;
-use futures_util::StreamExt as _;
 
-use self::join::{BATCH, Extras};
-use self::plan::{Part, Plan};
-use self::run::{Accepted, Run, Taken};
-use crate::change::{Change, ObjectChange};
+use self::plan::Plan;
+use self::reader::Reader;
+use crate::change::Change;
 use crate::connector::Inner;
 use crate::error::{Error, RequestError};
-use crate::session::Session;
 
 /// What to import.
 #[derive(Clone, Debug, Default)]
@@ -114,88 +113,23 @@ pub(crate) fn import(inner: Arc<Inner>, request: ImportRequest) -> ImportStream 
                 return;
             }
         };
-        let (session, side) = match open(&inner, &plan).await {
-            Ok(sessions) => sessions,
+        let mut reader = match Reader::open(inner, plan).await {
+            Ok(reader) => reader,
             Err(error) => {
                 yield Err(ImportError::Open(error));
                 return;
             }
         };
-        let mut run = Run::new(session.domain_controller());
-        for part in &plan.parts {
-            let joined = side.as_ref().filter(|_| part.other_readers().next().is_some());
-            let full = if joined.is_some() { BATCH } else { 1 };
-            let mut items = session.invoke(part.call(&session, plan.filter.as_ref()));
-            let mut batch = Vec::new();
-            loop {
-                let item = items.next().await;
-                let ended = item.is_none();
-                if let Some(item) = item {
-                    if let Err(error) = &item {
-                        session.note(error);
-                    }
-                    match run.take(part, item) {
-                        Taken::Object(object) => batch.push(object),
-                        Taken::Line(line) => yield Ok(line),
-                        Taken::Nothing => {}
-                    }
-                }
-                if batch.len() >= full || ended {
-                    for change in give(&mut run, part, &plan, joined, std::mem::take(&mut batch)).await {
-                        yield Ok(change);
-                    }
-                }
-                if ended {
-                    break;
-                }
+        while let Some(changes) = reader.step().await {
+            for change in changes {
+                yield Ok(change);
             }
         }
-        if side.is_some() {
-            drop(side);
-            inner.close_unused().await;
-        }
-        let (last, error) = run.end();
+        reader.close().await;
+        let (last, error) = reader.run.end();
         yield Ok(last);
         if let Some(error) = error {
             yield Err(error);
         }
     })
-}
-
-/// Opens the session for the list, and a second one when some attributes are read by another cmdlet.
-async fn open(inner: &Inner, plan: &Plan) -> Result<(Arc<Session>, Option<Session>), Error> {
-    let session = inner.session().await?;
-    let joins = plan.parts.iter().any(|part| part.other_readers().next().is_some());
-    let side = if joins { Some(inner.open_session().await?) } else { None };
-    Ok((session, side))
-}
-
-/// The lines for a batch of objects.
-async fn give(
-    run: &mut Run,
-    part: &Part,
-    plan: &Plan,
-    side: Option<&Session>,
-    batch: Vec<Accepted>,
-) -> Vec<Change> {
-    if batch.is_empty() {
-        return Vec::new();
-    }
-    let extras = match side {
-        None => Extras::default(),
-        Some(session) => match Extras::read(session, part, &batch).await {
-            Ok(extras) => extras,
-            // Objects with attributes missing would look as if those were unset.
-            Err(reason) => return vec![run.fault(reason)],
-        },
-    };
-    batch
-        .into_iter()
-        .map(|object| {
-            run.given();
-            let attributes = part.attributes_of(&object, &extras, &plan.excluded);
-            let Accepted { id, class, .. } = object;
-            Change::Object(ObjectChange::Upsert { class, id: id.to_string(), attributes })
-        })
-        .collect()
 }

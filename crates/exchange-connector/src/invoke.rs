@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use async_stream::stream;
 use clixml::Value;
+use exchange_cmdlets::recovery::{Attempts, Decision, Failure, Over, Purpose};
 use exchange_cmdlets::{CmdletCall, CmdletItem, Identity, ParameterValue};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
-use crate::connector::{Inner, InvokeStream};
-use crate::error::{Error, RequestError};
+use crate::connector::{Inner, InvokeStream, chance};
+use crate::error::{Error, RequestError, report};
 use crate::outcome::OutcomeError;
 use crate::parameters::{argument_from_json, argument_from_text, is_switch};
 use crate::value::object_to_json;
@@ -134,29 +136,50 @@ fn arguments(problem: String) -> RequestError {
 }
 
 pub(crate) fn invoke(inner: Arc<Inner>, request: InvokeRequest) -> InvokeStream {
+    let purpose = if request.call.is_writing() { Purpose::Write } else { Purpose::Read };
+    let cmdlet = request.call.name.to_string();
     Box::pin(stream! {
-        let session = match inner.session().await {
-            Ok(session) => session,
-            Err(error) => {
-                yield Err(error);
-                return;
-            }
-        };
-        let cmdlet = request.call.name.to_string();
-        let mut items = session.invoke(request.call);
-        while let Some(item) = items.next().await {
-            match item {
-                Ok(CmdletItem::Object(value)) => yield Ok(InvokeItem::Object(shown(&value))),
-                Ok(CmdletItem::Error(record)) => {
-                    yield Ok(InvokeItem::Error { error: OutcomeError::from_record(&record) });
-                }
-                Ok(CmdletItem::Warning(warning)) => yield Ok(InvokeItem::Warning { warning }),
-                Ok(_) => {}
+        let mut attempts = Attempts::new();
+        'again: loop {
+            let session = match inner.session().await {
+                Ok(session) => session,
                 Err(error) => {
-                    session.note(&error);
-                    yield Err(Error::from_transport(&cmdlet, error));
+                    yield Err(error);
+                    return;
+                }
+            };
+            // What was handed on cannot be taken back, so only a command that said nothing yet is run again.
+            let mut silent = true;
+            let mut items = session.invoke(request.call.clone());
+            while let Some(item) = items.next().await {
+                if let (Err(error), true) = (&item, silent) {
+                    let now = Instant::now().into_std();
+                    attempts.failed(now);
+                    let failure = Failure::of(error);
+                    if let Decision::Again(again) =
+                        inner.recovery.decide(purpose, &failure, &attempts, now, chance())
+                    {
+                        drop(items);
+                        tracing::warn!(%cmdlet, reason = %report(error), "trying again");
+                        tokio::time::sleep(again.after).await;
+                        if again.over != Over::SameSession {
+                            session.retire();
+                        }
+                        continue 'again;
+                    }
+                }
+                silent = false;
+                match item {
+                    Ok(CmdletItem::Object(value)) => yield Ok(InvokeItem::Object(shown(&value))),
+                    Ok(CmdletItem::Error(record)) => {
+                        yield Ok(InvokeItem::Error { error: OutcomeError::from_record(&record) });
+                    }
+                    Ok(CmdletItem::Warning(warning)) => yield Ok(InvokeItem::Warning { warning }),
+                    Ok(_) => {}
+                    Err(error) => yield Err(Error::from_transport(&cmdlet, error)),
                 }
             }
+            return;
         }
     })
 }

@@ -68,6 +68,7 @@ mod invoke;
 mod managed;
 mod operation;
 mod outcome;
+mod pace;
 mod parameters;
 mod remote;
 mod schema;

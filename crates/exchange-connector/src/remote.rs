@@ -10,9 +10,9 @@ mod load;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_stream::stream;
+use exchange_cmdlets::recovery::Failure;
 use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
 };
@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 pub(crate) use self::failure::is_untrusted;
-use self::failure::{NotOpened, may_open_later, open_failed, run_failed, stated_wait};
+use self::failure::{NotOpened, open_failed, run_failed};
 use self::load::Way;
 use crate::error::Error;
 use crate::schema::Family;
@@ -56,17 +56,6 @@ pub(crate) struct Remote {
 
 /// The connections a session needs: one for the output of a command, one for the pool's own stream, one for input.
 const CONNECTIONS_PER_SESSION: usize = 3;
-
-/// How long to wait before asking a busy server again.
-const BUSY_WAITS: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-];
-
-/// The longest wait a server can ask for. WinRM is known to name weeks in its fault about quotas, which mean nothing.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Remote {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
@@ -102,24 +91,16 @@ impl Remote {
         self.http.proxy()
     }
 
-    /// Signs in and opens one more session. A server that is too busy is asked again, a few times.
-    pub(crate) async fn open(&self) -> Result<Arc<dyn CmdletTransport>, Error> {
-        let mut waits = BUSY_WAITS.iter();
-        loop {
-            let error = match self.open_once().await {
-                Ok(pool) => return Ok(self.opened(pool)),
-                Err(error) => error,
-            };
-            match waits.next().filter(|_| may_open_later(&error)) {
-                None => return Err(open_failed(self.url.as_str(), &self.username, error)),
-                Some(wait) => {
-                    let stated = stated_wait(&error).filter(|stated| *stated <= LONGEST_WAIT);
-                    let wait = stated.unwrap_or(*wait);
-                    let reason = crate::error::report(&error);
-                    tracing::warn!(?wait, %reason, "no session can be opened now; trying again");
-                    tokio::time::sleep(wait).await;
-                }
-            }
+    /// The host and the account, by which the server counts.
+    pub(crate) fn account(&self) -> (&str, &str) {
+        (self.url.host_str().unwrap_or_default(), &self.username)
+    }
+
+    /// Signs in and opens one more session.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn CmdletTransport>, Box<(Error, Failure)>> {
+        match self.open_once().await {
+            Ok(pool) => Ok(self.opened(pool)),
+            Err(error) => Err(Box::new(open_failed(self.url.as_str(), &self.username, error))),
         }
     }
 

@@ -1,28 +1,38 @@
 //! One session: a transport, the domain controller it is bound to, and the calls made over it.
+//!
+//! Whatever a session is told about the pace goes to the pace of its account, and whatever shows that it is of no use any
+//! more is remembered, so that the next call is made over another one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use async_stream::stream;
 use clixml::Value;
 use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, TransportError,
     WarningKind, classify,
 };
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
+use crate::pace::{Pace, SessionPermit};
 use crate::schema::Family;
 
 /// A transport that is open, and what was learnt when it was opened.
 pub(crate) struct Session {
     transport: Arc<dyn CmdletTransport>,
+    pace: Arc<Pace>,
+    /// The place among the account's sessions; given back as soon as the session is of no use.
+    place: Mutex<Option<SessionPermit>>,
     domain_controller: Option<String>,
     broken: AtomicBool,
     last_used: Mutex<Instant>,
 }
 
-/// After so long without a command the server may have ended the session: Exchange does after fifteen minutes.
-const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// After so long without a command the server may have ended the session: Exchange does after fifteen minutes. A session
+/// that was idle for longer is not used again, but replaced when the next call comes.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Everything a finished cmdlet said. A failed pipeline's record stands among the errors.
 #[derive(Debug, Default)]
@@ -32,7 +42,8 @@ pub(crate) struct Reply {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The most objects a call that names one object may give: more means the server understood something else.
+/// The most objects, and the most records, that a call for one object or a batch may give: more means the server
+/// understood something else.
 const MAX_COLLECTED: usize = 10_000;
 
 impl Session {
@@ -44,9 +55,12 @@ impl Session {
         transport: Arc<dyn CmdletTransport>,
         wanted: Option<String>,
         families: &[Family],
+        (pace, place): (Arc<Pace>, SessionPermit),
     ) -> Result<Self, TransportError> {
         let mut session = Self {
             transport,
+            pace,
+            place: Mutex::new(Some(place)),
             domain_controller: wanted,
             broken: AtomicBool::new(false),
             last_used: Mutex::new(Instant::now()),
@@ -60,7 +74,7 @@ impl Session {
         for call in recipients.chain([CmdletCall::new("Get-OrganizationConfig")]) {
             let call = call.select(["Guid", "OriginatingServer"]);
             // An error record here (a cmdlet that is hidden, say) will be met again where it matters.
-            let reply = session.run(call).await?;
+            let reply = session.run_within(call).await?;
             if let Some(server) = reply.objects.first().and_then(originating_server) {
                 tracing::info!(domain_controller = %server, "pinned the domain controller that answered");
                 session.domain_controller = Some(server);
@@ -78,23 +92,31 @@ impl Session {
     /// Whether another session is needed: the transport failed, or the server may have ended this one meanwhile.
     pub(crate) fn is_spent(&self) -> bool {
         let last_used = *self.last_used.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_broken() || last_used.elapsed() > IDLE_LIMIT
+        self.broken.load(Ordering::Relaxed) || last_used.elapsed() > IDLE_LIMIT
     }
 
     fn touch(&self) {
         *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Whether the transport failed.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::Relaxed)
+    /// Says that the session is not to be used any more, and makes room for another. What runs over it goes on.
+    pub(crate) fn retire(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Starts a call whose output is read as it comes. What fails has to be told to [`note`](Self::note).
-    pub(crate) fn invoke(&self, call: CmdletCall) -> CmdletStream<'_> {
-        tracing::debug!(cmdlet = %call.name, "running");
-        self.touch();
-        self.transport.invoke(call)
+    /// Starts a call whose output is read as it comes.
+    pub(crate) fn invoke(self: &Arc<Self>, call: CmdletCall) -> CmdletStream<'static> {
+        let session = Arc::clone(self);
+        Box::pin(stream! {
+            session.pace.pause().await;
+            let mut items = session.begin(call);
+            while let Some(item) = items.next().await {
+                session.hear(&item);
+                yield item;
+            }
+            session.ended_well();
+        })
     }
 
     /// Binds a call to the domain controller of the session.
@@ -105,60 +127,88 @@ impl Session {
         }
     }
 
-    /// Runs a call that names one object to its end.
+    /// Runs a call that names one object to its end, when it is its turn.
     pub(crate) async fn run(&self, call: CmdletCall) -> Result<Reply, TransportError> {
-        let mut stream = self.invoke(call);
+        let _turn = self.pace.turn().await;
+        self.collect(call).await
+    }
+
+    /// Runs a call without which another one that runs cannot end.
+    pub(crate) async fn run_within(&self, call: CmdletCall) -> Result<Reply, TransportError> {
+        self.pace.pause().await;
+        self.collect(call).await
+    }
+
+    async fn collect(&self, call: CmdletCall) -> Result<Reply, TransportError> {
+        let mut items = self.begin(call);
         let mut reply = Reply::default();
-        while let Some(item) = stream.next().await {
+        while let Some(item) = items.next().await {
+            self.hear(&item);
             match item {
-                Ok(CmdletItem::Object(value)) if reply.objects.len() < MAX_COLLECTED => {
-                    reply.objects.push(value);
-                }
-                Ok(CmdletItem::Object(_)) => {
-                    return Err(TransportError::Protocol {
-                        source: format!("more than {MAX_COLLECTED} objects for one").into(),
-                    });
-                }
-                Ok(CmdletItem::Error(record)) => {
-                    self.note_record(&record);
-                    reply.errors.push(record);
-                }
+                Ok(CmdletItem::Object(value)) => reply.objects.push(value),
+                Ok(CmdletItem::Error(record)) => reply.errors.push(record),
                 Ok(CmdletItem::Warning(text)) => reply.warnings.push(text),
                 Ok(_) => {}
                 Err(TransportError::PipelineFailed { record }) => {
-                    self.note_record(&record);
                     reply.errors.push(*record);
                     break;
                 }
-                Err(error) => {
-                    self.note(&error);
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
+            }
+            if reply.objects.len() > MAX_COLLECTED {
+                return Err(TransportError::Protocol {
+                    source: format!("more than {MAX_COLLECTED} objects for one").into(),
+                });
+            }
+            if reply.errors.len().max(reply.warnings.len()) > MAX_COLLECTED {
+                return Err(TransportError::Flooded { limit: MAX_COLLECTED });
             }
         }
-        self.touch();
+        self.ended_well();
         Ok(reply)
     }
 
-    /// Gives the session up when the domain controller it is bound to failed, so that the next one finds another.
-    fn note_record(&self, record: &ErrorRecord) {
-        if classify(record).domain_controller_failed {
-            self.broken.store(true, Ordering::Relaxed);
+    fn begin(&self, call: CmdletCall) -> CmdletStream<'_> {
+        tracing::debug!(cmdlet = %call.name, "running");
+        self.touch();
+        self.transport.invoke(call)
+    }
+
+    /// Learns from what a call gave.
+    fn hear(&self, item: &Result<CmdletItem, TransportError>) {
+        self.touch();
+        self.pace.heard(item);
+        match item {
+            Ok(CmdletItem::Error(record)) => self.hear_record(record),
+            Err(TransportError::PipelineFailed { record }) => self.hear_record(record),
+            Err(error) if !leaves_usable(error) => self.retire(),
+            Ok(_) | Err(_) => {}
         }
     }
 
-    /// Remembers when the transport, not the command, failed.
-    pub(crate) fn note(&self, error: &TransportError) {
-        let usable = matches!(
-            error,
-            TransportError::PipelineFailed { .. }
-                | TransportError::Stopped
-                | TransportError::Unsupported { .. }
-        );
-        if !usable {
-            self.broken.store(true, Ordering::Relaxed);
+    /// Gives the session up when the domain controller it is bound to failed, so that the next one finds another.
+    fn hear_record(&self, record: &ErrorRecord) {
+        if classify(record).domain_controller_failed {
+            self.retire();
         }
     }
+
+    fn ended_well(&self) {
+        self.touch();
+        self.pace.went_well();
+    }
+}
+
+/// Whether the command failed, not the session.
+fn leaves_usable(error: &TransportError) -> bool {
+    matches!(
+        error,
+        TransportError::PipelineFailed { .. }
+            | TransportError::Stopped
+            | TransportError::Throttled { .. }
+            | TransportError::Refused { .. }
+            | TransportError::Unsupported { .. }
+    )
 }
 
 impl Reply {

@@ -89,6 +89,15 @@ pub enum Error {
         /// How long nothing came.
         after: Duration,
     },
+    /// So much came beside the output that the pipeline was given up: what it did is not known.
+    #[error("{command} sent more than {limit} records without output between them")]
+    #[non_exhaustive]
+    Flooded {
+        /// The commands of the pipeline.
+        command: String,
+        /// How many are tolerated.
+        limit: usize,
+    },
     /// The pool ended unasked.
     #[error("the session broke")]
     Broken(#[source] BreakCause),
@@ -112,9 +121,11 @@ impl Error {
             Self::Lost { loss, .. } => {
                 !matches!(loss, PipelineLoss::NoSessionKey | PipelineLoss::NotSent)
             }
-            Self::CutOff { .. } | Self::Stopped { .. } | Self::Stalled { .. } | Self::Broken(_) => {
-                true
-            }
+            Self::CutOff { .. }
+            | Self::Stopped { .. }
+            | Self::Stalled { .. }
+            | Self::Flooded { .. }
+            | Self::Broken(_) => true,
             Self::Pipes { started, .. } => *started,
             Self::Transport { .. } | Self::Failed { .. } | Self::Secret(_) | Self::State(_) => {
                 false

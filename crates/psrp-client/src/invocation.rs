@@ -25,6 +25,8 @@ pub struct Invocation {
     id: PipelineId,
     command: String,
     outlet: Arc<Outlet<Entry>>,
+    /// What came since the last output.
+    without_output: usize,
     ended: bool,
 }
 
@@ -44,7 +46,7 @@ impl Invocation {
         command: String,
         outlet: Arc<Outlet<Entry>>,
     ) -> Self {
-        Self { driver, id, command, outlet, ended: false }
+        Self { driver, id, command, outlet, without_output: 0, ended: false }
     }
 
     pub(crate) const fn id(&self) -> PipelineId {
@@ -72,11 +74,16 @@ impl Invocation {
     /// # Errors
     ///
     /// Whatever ended the pipeline otherwise: [`Error::Failed`], [`Error::Stopped`], [`Error::NotStarted`],
-    /// [`Error::CutOff`], [`Error::Pipes`], [`Error::Lost`], [`Error::Stalled`]. It is the last item.
+    /// [`Error::CutOff`], [`Error::Pipes`], [`Error::Lost`], [`Error::Stalled`], [`Error::Flooded`]. It is the last item.
     pub async fn next(&mut self) -> Option<Result<Record, Error>> {
         while !self.ended {
             match self.outlet.take() {
                 Taken::Item(entry) => {
+                    if self.is_flooded(&entry) {
+                        let limit = self.driver.options().max_records_without_output;
+                        self.driver.stop(self.id);
+                        return self.end(Error::Flooded { command: self.command.clone(), limit });
+                    }
                     if let Some(item) = self.translate(entry) {
                         return Some(item);
                     }
@@ -106,6 +113,16 @@ impl Invocation {
             let item = invocation.next().await?;
             Some((item, invocation))
         })
+    }
+
+    /// Counts what is no output. A server that sends such things for ever is never silent, and so never stalls.
+    fn is_flooded(&mut self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Event(PipelineEvent::Output(_)) => self.without_output = 0,
+            Entry::Event(PipelineEvent::Finished(_)) | Entry::Failed { .. } => {}
+            Entry::Event(_) => self.without_output += 1,
+        }
+        self.without_output > self.driver.options().max_records_without_output
     }
 
     fn end(&mut self, error: Error) -> Option<Result<Record, Error>> {

@@ -30,6 +30,7 @@ use crate::pipes::PipeOptions;
 /// assert_eq!(options.stall_timeout, Duration::from_secs(1800));
 /// assert_eq!(options.control_timeout, Duration::from_secs(60));
 /// assert_eq!(options.buffered_records, 64);
+/// assert_eq!(options.max_records_without_output, 100_000);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -42,6 +43,9 @@ pub struct PoolOptions {
     pub control_timeout: Duration,
     /// No more output is fetched while so many records wait for their reader. Default 64.
     pub buffered_records: usize,
+    /// How many records and host calls a pipeline may send with no output between them, before it is given up: a server that
+    /// warns for ever would otherwise never count as silent. Default 100 000.
+    pub max_records_without_output: usize,
     /// The options of the protocol's machine.
     pub protocol: psrp::PoolOptions,
     /// How much is taken from the pipes of a child process; without effect over WS-Management.
@@ -56,6 +60,7 @@ impl Default for PoolOptions {
             stall_timeout: Duration::from_secs(1800),
             control_timeout: Duration::from_secs(60),
             buffered_records: 64,
+            max_records_without_output: 100_000,
             protocol: psrp::PoolOptions::default(),
             pipes: PipeOptions::default(),
             host: None,
@@ -89,6 +94,13 @@ impl PoolOptions {
     #[must_use]
     pub const fn buffered_records(mut self, count: usize) -> Self {
         self.buffered_records = count;
+        self
+    }
+
+    /// Sets how many records and host calls a pipeline may send with no output between them.
+    #[must_use]
+    pub const fn max_records_without_output(mut self, count: usize) -> Self {
+        self.max_records_without_output = count;
         self
     }
 

@@ -129,8 +129,19 @@ impl ShellCarrier {
         }
     }
 
+    /// Deletes the shell. It is asked again when the answer was lost, for a shell that stays behind counts against the
+    /// account's limit until it idles out.
     pub(crate) async fn delete(&self) {
-        match timeout(self.control_timeout, self.shell.delete()).await {
+        let deletion = async {
+            let mut lost = 0;
+            loop {
+                match self.shell.delete().await {
+                    Err(Error::Lost { .. }) if lost < LOST_DELETES => lost += 1,
+                    result => break result,
+                }
+            }
+        };
+        match timeout(self.control_timeout, deletion).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(shell = %self.id(), %error, "the shell could not be deleted")
@@ -167,6 +178,9 @@ fn heard(command: Option<&CommandId>, output: ReceiveResponse) -> Heard {
     });
     Heard::Output { pieces: ours.map(|part| part.data).collect(), done }
 }
+
+/// Lost answers to Delete in a row after which it is given up.
+const LOST_DELETES: u32 = 3;
 
 /// What servers since protocol 2.2 can send, in bytes; requests keep to the smaller size of before.
 const ENVELOPE_SINCE_2_2: u32 = 512_000;

@@ -56,7 +56,7 @@ impl Work<'_> {
 
     /// Looks for the mailbox of the account that the task names.
     async fn find_existing(
-        &self,
+        &mut self,
         task: &CreateTask,
         server: Option<&str>,
     ) -> Result<Option<Value>, Stop> {
@@ -187,7 +187,7 @@ impl Work<'_> {
     }
 
     async fn read_back(
-        &self,
+        &mut self,
         task: &CreateTask,
         id: Uuid,
         names: &[&'static str],
@@ -267,13 +267,12 @@ impl Work<'_> {
     }
 
     /// Makes sure that the account to enable exists.
-    async fn need_account(&self, identity: &Identity) -> Result<(), Stop> {
+    async fn need_account(&mut self, identity: &Identity) -> Result<(), Stop> {
         let call = self
             .session
             .pin(CmdletCall::new("Get-User").parameter("Identity", identity))
             .select(["Guid", "Name"]);
-        let reply =
-            self.session.run(call).await.map_err(|error| super::current::read_failed(&error))?;
+        let reply = self.run(call).await.map_err(|error| super::current::read_failed(&error))?;
         match reply.error() {
             None => Ok(()),
             Some(record) => Err(Stop::failed(OutcomeError::from_record(record))),

@@ -41,7 +41,7 @@ impl Current {
 impl Work<'_> {
     /// Reads the object with this id, and of it the attributes called `names`.
     pub(super) async fn read_current(
-        &self,
+        &mut self,
         id: Uuid,
         names: &[&'static str],
     ) -> Result<Current, Stop> {
@@ -69,7 +69,7 @@ impl Work<'_> {
     ///
     /// The inner error is the server's word that there is none.
     pub(super) async fn read_recipient(
-        &self,
+        &mut self,
         family: Family,
         identity: &Identity,
         names: &[&'static str],
@@ -83,7 +83,7 @@ impl Work<'_> {
 
     /// Reads what the account or client access adds.
     pub(super) async fn complete(
-        &self,
+        &mut self,
         family: Family,
         id: Uuid,
         value: Value,
@@ -113,7 +113,7 @@ impl Work<'_> {
     }
 
     async fn read(
-        &self,
+        &mut self,
         cmdlet: &'static str,
         identity: &Identity,
         names: impl Iterator<Item = &'static str>,
@@ -128,7 +128,7 @@ impl Work<'_> {
         if let Some(server) = server {
             call = call.parameter("DomainController", server);
         }
-        let reply = self.session.run(call).await.map_err(|error| read_failed(&error))?;
+        let reply = self.run(call).await.map_err(|error| read_failed(&error))?;
         only_object(cmdlet, reply)
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use exchange_cmdlets::recovery::{Attempts, Decision, Failure, Purpose};
 use exchange_cmdlets::{CmdletCall, CmdletItem};
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
 use super::Opening;
 use super::prepare::Prepared;
+use crate::connector::chance;
 use crate::error::Error;
 use crate::managed::is_system;
 use crate::schema::Family;
@@ -32,18 +35,15 @@ pub(super) async fn judge(
         // A share of one object is always allowed, unless it is a share of nothing.
         MaxDeletes::Percent(percent) if deletes <= u64::from(percent > 0) => deletes,
         MaxDeletes::Count(_) => limit.allowed(0),
-        MaxDeletes::Percent(_) => {
-            let session = opening.session().await?;
-            match count_managed(&session, opening.settings()).await {
-                Ok(objects) => limit.allowed(objects),
-                Err(reason) => {
-                    return Ok(Verdict::Refuse(format!(
-                        "export.max_deletes = {limit} is a share of the objects on the server, which could not be \
+        MaxDeletes::Percent(_) => match count(opening).await? {
+            Ok(objects) => limit.allowed(objects),
+            Err(reason) => {
+                return Ok(Verdict::Refuse(format!(
+                    "export.max_deletes = {limit} is a share of the objects on the server, which could not be \
                          counted ({reason}); use a count, or try again"
-                    )));
-                }
+                )));
             }
-        }
+        },
     };
     if deletes <= allowed {
         return Ok(Verdict::Proceed);
@@ -53,8 +53,32 @@ pub(super) async fn judge(
     )))
 }
 
+/// Counts the mailboxes that are managed, again when that failed for a reason that may pass.
+///
+/// The inner error says why they could not be counted.
+async fn count(opening: &mut Opening<'_>) -> Result<Result<u64, String>, Arc<Error>> {
+    let recovery = opening.inner.recovery;
+    let mut attempts = Attempts::new();
+    loop {
+        let session = opening.session().await?;
+        let (failure, reason) = match count_managed(&session, opening.settings()).await {
+            Ok(objects) => return Ok(Ok(objects)),
+            Err(failed) => failed,
+        };
+        let now = Instant::now().into_std();
+        attempts.failed(now);
+        match recovery.decide(Purpose::Read, &failure, &attempts, now, chance()) {
+            Decision::Again(again) => tokio::time::sleep(again.after).await,
+            Decision::GiveUp(_) => return Ok(Err(reason)),
+        }
+    }
+}
+
 /// Counts the mailboxes that are managed, reading as little of them as the server allows.
-async fn count_managed(session: &Session, settings: &Settings) -> Result<u64, String> {
+async fn count_managed(
+    session: &Arc<Session>,
+    settings: &Settings,
+) -> Result<u64, (Failure, String)> {
     let mut objects = 0;
     for family in Family::of(&settings.infrastructure) {
         let call = CmdletCall::new(family.get()).parameter("ResultSize", "Unlimited").select([
@@ -71,11 +95,13 @@ async fn count_managed(session: &Session, settings: &Settings) -> Result<u64, St
                     };
                     objects += u64::from(!is_system(&text("RecipientTypeDetails"), &text("Name")));
                 }
-                Ok(CmdletItem::Error(record)) => return Err(record.message),
+                Ok(CmdletItem::Error(record)) => {
+                    return Err((Failure::of_record(&record), record.message));
+                }
                 Ok(_) => {}
                 Err(error) => {
-                    session.note(&error);
-                    return Err(Error::from_transport(family.get(), error).report());
+                    let failure = Failure::of(&error);
+                    return Err((failure, Error::from_transport(family.get(), error).report()));
                 }
             }
         }

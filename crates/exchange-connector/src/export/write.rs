@@ -79,8 +79,7 @@ impl Work<'_> {
 
     /// Sends a call that writes; error records are left to the caller to judge.
     pub(super) async fn send_unjudged(&mut self, call: CmdletCall) -> Result<Reply, Stop> {
-        self.wrote = true;
-        let reply = self.session.run(call).await.map_err(|error| write_failed(&error))?;
+        let reply = self.run(call).await.map_err(|error| write_failed(&error))?;
         let warnings = reply.warnings.iter().map(|text| sanitized(text).into_owned());
         self.outcome.warnings.extend(warnings);
         Ok(reply)
@@ -100,6 +99,7 @@ fn write_failed(error: &TransportError) -> Stop {
         TransportError::NotSent { .. }
         | TransportError::Denied { .. }
         | TransportError::Throttled { .. }
+        | TransportError::Refused { .. }
         | TransportError::Unsupported { .. }
         | TransportError::PipelineFailed { .. } => {
             Stop::failed(OutcomeError::new(error.class(), error.retry(), message))

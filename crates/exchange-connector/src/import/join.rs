@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use clixml::Value;
 use exchange_cmdlets::CmdletCall;
+use exchange_cmdlets::recovery::Failure;
 use uuid::Uuid;
 
-use super::plan::Part;
+use super::plan::{Part, guids};
 use super::run::Accepted;
 use crate::error::Error;
 use crate::schema::Owner;
@@ -32,25 +33,25 @@ impl Extras {
     }
 
     /// Reads what the batch needs from other cmdlets.
-    ///
-    /// # Errors
-    ///
-    /// What is missing, for people.
     pub(super) async fn read(
         session: &Session,
         part: &Part,
         batch: &[Accepted],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Missing> {
         let mut extras = Self::default();
         for owner in part.other_readers() {
             let cmdlet = owner.get(part.family);
             let call = call(session, part, owner, batch);
-            let reply = session
-                .run(call)
-                .await
-                .map_err(|error| Error::from_transport(cmdlet, error).report())?;
+            // The list cannot end before these objects are given.
+            let reply = session.run_within(call).await.map_err(|error| Missing {
+                failure: Some(Failure::of(&error)),
+                reason: Error::from_transport(cmdlet, error).report(),
+            })?;
             if let Some(record) = reply.error() {
-                return Err(format!("{cmdlet} reported: {}", sanitized(&record.message)));
+                return Err(Missing {
+                    failure: Some(Failure::of_record(record)),
+                    reason: format!("{cmdlet} reported: {}", sanitized(&record.message)),
+                });
             }
             for value in reply.objects {
                 if let Some(id) = value.property("Guid").and_then(Value::as_guid) {
@@ -59,15 +60,23 @@ impl Extras {
             }
             if let Some(lost) = batch.iter().find(|object| extras.value(owner, object.id).is_none())
             {
-                return Err(format!("{cmdlet} did not show {}", lost.id));
+                let reason = format!("{cmdlet} did not show {}", lost.id);
+                return Err(Missing { failure: None, reason });
             }
         }
         Ok(extras)
     }
 }
 
+/// Why something of a batch is missing.
+pub(super) struct Missing {
+    /// The failure behind it; `None` when the command ended well.
+    pub(super) failure: Option<Failure>,
+    /// What is missing, for people.
+    pub(super) reason: String,
+}
+
 fn call(session: &Session, part: &Part, owner: Owner, batch: &[Accepted]) -> CmdletCall {
-    let terms: Vec<_> = batch.iter().map(|object| format!("Guid -eq '{}'", object.id)).collect();
     let mut names = vec!["Guid"];
     names.extend(
         part.attributes
@@ -77,6 +86,6 @@ fn call(session: &Session, part: &Part, owner: Owner, batch: &[Accepted]) -> Cmd
     );
     session
         .pin(CmdletCall::new(owner.get(part.family)).parameter("ResultSize", "Unlimited"))
-        .parameter("Filter", terms.join(" -or "))
+        .parameter("Filter", guids(batch.iter().map(|object| &object.id)))
         .select(names)
 }

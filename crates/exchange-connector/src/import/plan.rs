@@ -5,6 +5,7 @@ use clixml::Value;
 use exchange_cmdlets::{CmdletCall, Filter};
 
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::ImportRequest;
 use super::join::Extras;
@@ -126,17 +127,44 @@ fn refuse_single_session(parts: &[Part], settings: &Settings) -> Result<(), Requ
     }
 }
 
+/// What one command reads of a part.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All objects.
+    Everything,
+    /// The keys of all objects.
+    Keys,
+    /// These objects, as far as they belong to the part.
+    Objects(&'a [Uuid]),
+}
+
 impl Part {
-    pub(super) fn call(&self, session: &Session, filter: Option<&Filter>) -> CmdletCall {
+    pub(super) fn call(
+        &self,
+        session: &Session,
+        filter: Option<&Filter>,
+        scope: Scope<'_>,
+    ) -> CmdletCall {
         let mut call =
             session.pin(CmdletCall::new(self.family.get()).parameter("ResultSize", "Unlimited"));
+        let filter = filter.map(ToString::to_string);
+        let filter = match (scope, filter) {
+            (Scope::Objects(ids), None) => Some(guids(ids)),
+            (Scope::Objects(ids), Some(filter)) => {
+                Some(format!("({filter}) -and ({})", guids(ids)))
+            }
+            (_, filter) => filter,
+        };
         if let Some(filter) = filter {
-            call = call.parameter("Filter", filter.to_string());
+            call = call.parameter("Filter", filter);
         }
         // Get-RemoteMailbox has no such parameter; its classes are told apart here.
         if self.family == Family::Mailbox && !self.classes.is_empty() {
             let classes = self.classes.iter().map(|class| Value::from(*class)).collect();
             call = call.parameter("RecipientTypeDetails", list_argument(classes));
+        }
+        if let Scope::Keys = scope {
+            return call.select(KEYS.iter().copied());
         }
         let own = self
             .attributes
@@ -181,6 +209,15 @@ impl Part {
             .collect()
     }
 }
+
+/// A filter that names these objects.
+pub(super) fn guids<'a>(ids: impl IntoIterator<Item = &'a Uuid>) -> String {
+    let terms: Vec<_> = ids.into_iter().map(|id| format!("Guid -eq '{id}'")).collect();
+    terms.join(" -or ")
+}
+
+/// What tells which objects there are, and whether they are wanted.
+const KEYS: &[&str] = &["Guid", "Name", "RecipientTypeDetails"];
 
 /// What every object is read with: its key, what it is, and where and when that was so.
 const ALWAYS_READ: &[&str] =

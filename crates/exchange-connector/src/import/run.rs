@@ -1,18 +1,17 @@
 //! What an import has seen, and whether anything is missing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clixml::Value;
-use exchange_cmdlets::{CmdletItem, TransportError, WarningKind};
+use exchange_cmdlets::WarningKind;
 use uuid::Uuid;
 
 use super::ImportError;
 use super::plan::Part;
 use crate::change::Change;
-use crate::error::{Error, report};
 use crate::managed::is_system;
-use crate::session::originating_server;
+use crate::session::{Session, originating_server};
 use crate::text::sanitized;
 
 /// An object that is to be given.
@@ -31,80 +30,171 @@ pub(super) enum Taken {
 
 /// What an import has seen so far.
 pub(super) struct Run {
-    domain_controller: Option<String>,
+    servers: Servers,
     started: u64,
     last_change: String,
     objects: u64,
-    seen: HashSet<Uuid>,
+    /// In which pass each object was shown last.
+    seen: HashMap<Uuid, u32>,
+    /// INVARIANT: at least 1 once a pass has begun.
+    pass: u32,
+    /// The first pass of the part.
+    first_pass: u32,
+    /// Objects that a pass over the keys showed and no pass before it.
+    missing: HashSet<Uuid>,
     /// The first thing that went wrong.
     incomplete: Option<String>,
 }
 
+/// The domain controllers that were read from.
+enum Servers {
+    None,
+    One(String),
+    /// Then no point in time means the same for all objects.
+    Several,
+}
+
+/// What is told apart about an object before anything else.
+struct Key {
+    id: Uuid,
+    class: String,
+    is_wanted: bool,
+}
+
+/// The most objects one import tells apart; each takes some 24 bytes. Only a server that does not mean well has more.
+const MAX_OBJECTS: usize = 20_000_000;
+
 impl Run {
-    pub(super) fn new(domain_controller: Option<&str>) -> Self {
+    pub(super) fn new() -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self {
-            domain_controller: domain_controller.map(str::to_owned),
+            servers: Servers::None,
             started,
             last_change: String::new(),
             objects: 0,
-            seen: HashSet::new(),
+            seen: HashMap::new(),
+            pass: 0,
+            first_pass: 1,
+            missing: HashSet::new(),
             incomplete: None,
         }
     }
 
-    pub(super) fn take(&mut self, part: &Part, item: Result<CmdletItem, TransportError>) -> Taken {
-        match item {
-            Ok(CmdletItem::Object(value)) => self.object(part, value),
-            Ok(CmdletItem::Warning(text)) => Taken::Line(self.warning(part, &text)),
-            Ok(CmdletItem::Error(record)) => {
-                let reason =
-                    format!("{} reported: {}", part.family.get(), sanitized(&record.message));
-                Taken::Line(self.fault(reason))
-            }
-            Ok(_) => Taken::Nothing,
-            Err(error) => {
-                let error = Error::from_transport(part.family.get(), error);
-                Taken::Line(self.fault(report(&error)))
-            }
+    /// Notes over which session the objects come from now on.
+    pub(super) fn over(&mut self, session: &Session) {
+        if let Some(server) = session.domain_controller() {
+            self.servers.add(server);
         }
     }
 
-    fn object(&mut self, part: &Part, value: Value) -> Taken {
-        let text = |name: &str| value.property(name).and_then(Value::text).unwrap_or_default();
-        let (class, name) = (text("RecipientTypeDetails"), text("Name"));
-        // Both are looked at before anything is left out: an object that lacks one cannot be told from one that is wanted.
-        if class.is_empty() {
-            let reason = format!("the object {name:?} carries no RecipientTypeDetails");
-            return Taken::Line(self.fault(reason));
-        }
-        let id = value.property("Guid").and_then(Value::as_guid).filter(|id| !id.is_nil());
-        let Some(id) = id else {
-            let reason = format!("the object {name:?} carries no GUID");
-            return Taken::Line(self.fault(reason));
+    pub(super) fn begin_pass(&mut self) {
+        self.pass = self.pass.saturating_add(1);
+        self.missing.clear();
+    }
+
+    pub(super) fn begin_part(&mut self) {
+        self.first_pass = self.pass.saturating_add(1);
+    }
+
+    /// Whether there are more objects than an import holds.
+    pub(super) fn is_full(&self) -> bool {
+        self.seen.len().saturating_add(self.missing.len()) >= MAX_OBJECTS
+    }
+
+    /// Takes an object of a pass over everything.
+    pub(super) fn object(&mut self, part: &Part, value: Value) -> Taken {
+        let key = match Key::of(part, &value) {
+            Ok(key) => key,
+            Err(reason) => return Taken::Line(self.fault(reason)),
         };
-        if !self.seen.insert(id) {
-            return Taken::Line(self.fault(format!("the GUID {id} came twice")));
+        match self.seen.insert(key.id, self.pass) {
+            None => self.accept(key, value),
+            // Given, or left out, by an earlier pass over the part.
+            Some(pass) if (self.first_pass..self.pass).contains(&pass) => Taken::Nothing,
+            Some(_) => Taken::Line(self.fault(format!("the GUID {} came twice", key.id))),
         }
-        if is_system(&class, &name) || !part.wants(&class) {
+    }
+
+    /// Takes an object of a pass over a batch.
+    pub(super) fn object_of(&mut self, part: &Part, value: Value, batch: &[Uuid]) -> Taken {
+        let id = value.property("Guid").and_then(Value::as_guid);
+        match id {
+            Some(id) if !batch.contains(&id) => {
+                let reason =
+                    format!("{} showed {id}, which it was not asked for", part.family.get());
+                Taken::Line(self.fault(reason))
+            }
+            _ => self.object(part, value),
+        }
+    }
+
+    /// Takes the key of an object.
+    pub(super) fn key(&mut self, part: &Part, value: &Value) -> Taken {
+        let key = match Key::of(part, value) {
+            Ok(key) => key,
+            Err(reason) => return Taken::Line(self.fault(reason)),
+        };
+        let is_new = match self.seen.get_mut(&key.id) {
+            Some(pass) if (self.first_pass..self.pass).contains(pass) => {
+                *pass = self.pass;
+                true
+            }
+            Some(_) => false,
+            None if key.is_wanted => self.missing.insert(key.id),
+            None => true,
+        };
+        if is_new {
             return Taken::Nothing;
         }
-        if self.domain_controller.is_none() {
-            self.domain_controller = originating_server(&value);
+        Taken::Line(self.fault(format!("the GUID {} came twice", key.id)))
+    }
+
+    fn accept(&mut self, key: Key, value: Value) -> Taken {
+        if !key.is_wanted {
+            return Taken::Nothing;
+        }
+        if let Servers::None = self.servers
+            && let Some(server) = originating_server(&value)
+        {
+            self.servers = Servers::One(server);
         }
         // The server's UTC dates sort as text.
-        let changed = text("WhenChangedUTC");
+        let changed = value.property("WhenChangedUTC").and_then(Value::text).unwrap_or_default();
         if *changed > *self.last_change {
             self.last_change = changed.into_owned();
         }
-        let class = class.into_owned();
-        Taken::Object(Accepted { id, class, value })
+        Taken::Object(Accepted { id: key.id, class: key.class, value })
     }
 
-    fn warning(&mut self, part: &Part, text: &str) -> Change {
+    /// A pass over everything has ended well.
+    pub(super) fn end_whole(&mut self, part: &Part) {
+        self.count_gone(part);
+    }
+
+    /// A pass over the keys has ended well: gives what no pass has given.
+    pub(super) fn end_keys(&mut self, part: &Part) -> Vec<Uuid> {
+        self.count_gone(part);
+        let mut missing: Vec<_> = std::mem::take(&mut self.missing).into_iter().collect();
+        // Any order is as good as another, but the same each time.
+        missing.sort_unstable();
+        missing
+    }
+
+    /// What earlier passes showed and this one did not is gone.
+    fn count_gone(&self, part: &Part) {
+        if self.pass == self.first_pass {
+            return;
+        }
+        let earlier = self.first_pass..self.pass;
+        let gone = self.seen.values().filter(|pass| earlier.contains(pass)).count();
+        tracing::info!(cmdlet = part.family.get(), gone, "a pass over everything ended well");
+    }
+
+    /// Says what the server warned of.
+    pub(super) fn warning(&mut self, part: &Part, text: &str) -> Change {
         let message = format!("{}: {}", part.family.get(), sanitized(text));
         if WarningKind::of(text) == WarningKind::Truncated {
-            self.missing(message.clone());
+            self.incomplete.get_or_insert_with(|| message.clone());
         }
         Change::Warning { message }
     }
@@ -114,21 +204,23 @@ impl Run {
         self.objects += 1;
     }
 
+    /// How many objects were given.
+    pub(super) fn objects(&self) -> u64 {
+        self.objects
+    }
+
     /// Something is missing; the line tells at once what, for the last line names only the first.
     pub(super) fn fault(&mut self, reason: String) -> Change {
-        self.missing(reason.clone());
+        self.incomplete.get_or_insert_with(|| reason.clone());
         Change::Warning { message: reason }
     }
 
-    fn missing(&mut self, reason: String) {
-        self.incomplete.get_or_insert(reason);
-    }
-
-    pub(super) fn end(self) -> (Change, Option<ImportError>) {
+    /// The last line, and the error that follows it.
+    pub(super) fn end(&mut self) -> (Change, Option<ImportError>) {
         let objects = self.objects;
-        match self.incomplete {
+        match self.incomplete.take() {
             None => {
-                let server = self.domain_controller.unwrap_or_default();
+                let server = self.servers.name();
                 let cursor = format!("1|{server}|{}|{}", self.started, self.last_change);
                 (Change::Complete { objects, deletes: 0, cursor }, None)
             }
@@ -136,6 +228,39 @@ impl Run {
                 Change::Incomplete { reason: reason.clone(), objects },
                 Some(ImportError::Incomplete { reason, objects }),
             ),
+        }
+    }
+}
+
+impl Key {
+    /// Both are looked at before anything is left out: an object that lacks one cannot be told from one that is wanted.
+    fn of(part: &Part, value: &Value) -> Result<Self, String> {
+        let text = |name: &str| value.property(name).and_then(Value::text).unwrap_or_default();
+        let (class, name) = (text("RecipientTypeDetails"), text("Name"));
+        if class.is_empty() {
+            return Err(format!("the object {name:?} carries no RecipientTypeDetails"));
+        }
+        let id = value.property("Guid").and_then(Value::as_guid).filter(|id| !id.is_nil());
+        let id = id.ok_or_else(|| format!("the object {name:?} carries no GUID"))?;
+        let is_wanted = !is_system(&class, &name) && part.wants(&class);
+        Ok(Self { id, class: class.into_owned(), is_wanted })
+    }
+}
+
+impl Servers {
+    fn add(&mut self, server: &str) {
+        match self {
+            Self::None => *self = Self::One(server.to_owned()),
+            Self::One(one) if !one.eq_ignore_ascii_case(server) => *self = Self::Several,
+            Self::One(_) | Self::Several => {}
+        }
+    }
+
+    /// The domain controller that all objects come from; empty when that cannot be said.
+    fn name(&self) -> &str {
+        match self {
+            Self::One(server) => server,
+            Self::None | Self::Several => "",
         }
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod export;
 mod import;
 mod plan;
+mod recovery;
 mod simulated;
 mod support;
 #[cfg(test)]

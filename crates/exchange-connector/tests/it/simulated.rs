@@ -278,17 +278,6 @@ async fn a_lost_session_is_replaced_when_only_reading_was_disturbed() {
     site.end().await;
 }
 
-#[tokio::test]
-async fn a_lost_session_makes_an_import_incomplete() {
-    let fault = "expire@Receive:4".parse().expect("a fault");
-    let site = Site::start(SimOptions::default().mailboxes(400).fault(fault)).await;
-    let changes: Vec<_> = site.connector.import(ImportRequest::new()).collect().await;
-    let [.., last, error] = changes.as_slice() else { panic!("{} lines", changes.len()) };
-    assert!(matches!(last, Ok(Change::Incomplete { .. })), "{last:?}");
-    assert_eq!(error.as_ref().map_err(exchange_connector::ImportError::exit_code), Err(3));
-    site.end().await;
-}
-
 /// One update for each of the first two mailboxes of the directory.
 fn updates(site: &Site) -> Vec<Value> {
     let ids = site.simulator.with_directory(|directory| {

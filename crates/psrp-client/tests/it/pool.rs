@@ -92,6 +92,21 @@ async fn errors_and_warnings_do_not_end_a_pipeline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pipeline_that_only_ever_complains_is_given_up() {
+    let server = Server::new(Habits::default());
+    let options = PoolOptions::default().max_records_without_output(1);
+    let line = Arc::new(Line(Arc::clone(&server)));
+    let pool = RunspacePool::open(line, shell(), options).await.unwrap();
+    let mut invocation = pool.invoke(command("Complain")).await.unwrap();
+    assert!(matches!(invocation.next().await, Some(Ok(Record::Warning(_)))));
+    let error = invocation.next().await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Flooded { limit: 1, .. }) && error.outcome_unknown());
+    assert!(invocation.next().await.is_none());
+    assert_eq!(numbers(pool.invoke(count(500)).await.unwrap()).await.unwrap().len(), 500);
+    pool.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_pipeline_says_why_and_the_pool_goes_on() {
     let server = Server::new(Habits::default());
     let pool = open(&server).await;
