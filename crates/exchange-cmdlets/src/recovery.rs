@@ -288,8 +288,8 @@ pub struct Recovery {
     pub first_wait: Duration,
     /// The longest wait that is not asked for by the far side. Default 60 seconds.
     pub longest_wait: Duration,
-    /// How long to go on waiting for a session while the account has too many, and the longest wait that the far side
-    /// may ask for. Default 16 minutes, for forgotten sessions end after 15.
+    /// How long to go on without progress, and so the longest wait that the far side may ask for. While the account has too
+    /// many sessions it is the only bound. Default 16 minutes, for forgotten sessions end after 15.
     pub patience: Duration,
     /// A read that has handed on fewer rows than this begins anew, for that is cheaper than finding out what is missing.
     /// Default 500.
@@ -310,7 +310,7 @@ impl Default for Recovery {
 }
 
 impl Recovery {
-    /// Sets how long to wait for a session while the account has too many.
+    /// Sets how long to go on without progress.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -341,13 +341,10 @@ impl Recovery {
             return give_up;
         }
         let after = self.wait(purpose, failure, attempts, chance);
-        let out_of_patience =
-            attempts.waiting(now).saturating_add(after) > self.patience || after > self.patience;
-        let exhausted = match failure.cause {
-            Cause::TooManySessions => out_of_patience,
-            _ => attempts.in_row > self.max_in_row || after > self.patience,
-        };
-        if exhausted {
+        let out_of_patience = attempts.waiting(now).saturating_add(after) > self.patience;
+        let too_often =
+            failure.cause != Cause::TooManySessions && attempts.in_row > self.max_in_row;
+        if out_of_patience || too_often {
             return give_up;
         }
         let keep = purpose == Purpose::Read && attempts.kept >= self.worth_keeping;

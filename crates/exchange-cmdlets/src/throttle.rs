@@ -221,7 +221,7 @@ impl Budget {
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         let spent = self.cmdlets_left == Some(0);
-        self.locked.or(self.period.filter(|_| spent)).filter(|wait| !wait.is_zero())
+        self.locked.or_else(|| self.period.filter(|_| spent)).filter(|wait| !wait.is_zero())
     }
 }
 

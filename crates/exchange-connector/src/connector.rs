@@ -238,11 +238,10 @@ impl Inner {
         };
         let transport = match &self.backend {
             Backend::Given(transport) => Arc::clone(transport),
-            Backend::Remote(remote) => remote.open().await.map_err(|failed| {
+            Backend::Remote(remote) => remote.open().await.inspect_err(|failed| {
                 if failed.1.cause == Cause::Throttled {
                     self.pace.refused(failed.1.wait);
                 }
-                failed
             })?,
         };
         let families = Family::of(&self.settings.infrastructure);

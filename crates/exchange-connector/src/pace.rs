@@ -33,8 +33,9 @@ pub(crate) type SessionPermit = OwnedSemaphorePermit;
 const PATIENCE_FOR_A_PLACE: Duration = Duration::from_secs(60);
 
 /// The paces in use, by host and account without case.
-static PACES: LazyLock<Mutex<HashMap<(String, String), Weak<Pace>>>> =
-    LazyLock::new(Mutex::default);
+static PACES: LazyLock<Mutex<Paces>> = LazyLock::new(Mutex::default);
+
+type Paces = HashMap<(String, String), Weak<Pace>>;
 
 impl Pace {
     pub(crate) fn new(max_sessions: usize) -> Arc<Self> {

@@ -348,7 +348,9 @@ fn an_import_cut_short_is_incomplete() {
     let options = ["--mailboxes", "300", "--fault", "http=503@Receive:6x0", "--blob-size", "20000"];
     let Some(peer) = Peer::start(&options) else { return };
     let folder = Folder::new();
-    let config = folder.write("settings.toml", &peer.settings("OnPremises", "Negotiate", "New"));
+    // A server that is sick for longer than this is given up.
+    let settings = peer.settings("OnPremises", "Negotiate", "New").replace("\"60s\"", "\"3s\"");
+    let config = folder.write("settings.toml", &settings);
     let cut = run(&["--config", &config, "import"], "").expect_code(3);
     assert_eq!(cut.last()["type"], "incomplete");
     assert!(cut.of_type("complete").is_empty());
@@ -377,6 +379,6 @@ fn a_lost_answer_to_the_creation_of_a_shell_leaves_none_behind() {
     };
     let folder = Folder::new();
     let config = folder.write("settings.toml", &peer.settings("OnPremises", "Negotiate", "New"));
-    run(&["--config", &config, "import"], "").expect_code(4);
+    run(&["--config", &config, "import"], "").expect_code(0);
     assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
 }

@@ -62,9 +62,14 @@ fn numbered(number: u32) -> Object {
 }
 
 fn guids(objects: impl IntoIterator<Item = Object>) -> Vec<String> {
-    let id =
-        |object: Object| clixml::Value::from(object).property("Guid").unwrap().as_guid().unwrap();
-    objects.into_iter().map(|object| id(object).to_string()).collect()
+    objects
+        .into_iter()
+        .map(|object| {
+            let value = clixml::Value::from(object);
+            let id = value.property("Guid").and_then(clixml::Value::as_guid);
+            id.expect("the object has a GUID").to_string()
+        })
+        .collect()
 }
 
 fn repeated(script: &ScriptedTransport, cmdlet: &str, ends: u32) {
