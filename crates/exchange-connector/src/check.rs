@@ -86,10 +86,11 @@ pub enum CheckStatus {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// All steps in order: those that need the network alone, and those that need a session.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "resolve",
     "connect",
     "authenticate",
+    LEFT_OVER,
     "open session",
     LOAD,
     "organization",
@@ -99,7 +100,8 @@ const STEPS: [&str; 10] = [
     "property selection",
 ];
 
-/// The step that WinRM's endpoint has and Exchange's own has not.
+/// The steps that WinRM's endpoint has and Exchange's own has not.
+const LEFT_OVER: &str = "left-over sessions";
 const LOAD: &str = "load Exchange";
 
 pub(crate) async fn check(inner: &Inner) -> CheckReport {
@@ -116,7 +118,7 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
         steps: Vec::new(),
         exit_code: 4,
     };
-    let kind = inner.settings.endpoint().map_or(EndpointKind::Exchange, |endpoint| endpoint.kind);
+    let kind = kind(inner);
     if let Some(remote) = inner.remote() {
         report.server = remote.url().host_str().map(str::to_owned);
         if !report.reach(remote.url(), remote.proxy()).await {
@@ -128,11 +130,16 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
         Ok(session) => session,
         Err(error) => {
             report.no_session(&error, kind);
+            // They may be what stands in the way of a session.
+            if !matches!(error, Error::SignIn { .. }) {
+                report.left_over(inner).await;
+            }
             report.skip_the_rest(kind);
             return report;
         }
     };
     report.good("authenticate", None);
+    report.left_over(inner).await;
     report.good("open session", None);
     if let Some(way) = inner.remote().and_then(Remote::loaded) {
         report.good(LOAD, Some(way.to_string()));
@@ -145,6 +152,11 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
     report.ok = report.steps.iter().all(|step| step.status == CheckStatus::Ok);
     report.exit_code = u8::from(!report.ok);
     report
+}
+
+/// What answers at the endpoint.
+fn kind(inner: &Inner) -> EndpointKind {
+    inner.settings.endpoint().map_or(EndpointKind::Exchange, |endpoint| endpoint.kind)
 }
 
 impl CheckReport {
@@ -169,7 +181,9 @@ impl CheckReport {
 
     /// Marks the steps that have no result yet as not tried, and puts all in order.
     fn skip_the_rest(&mut self, kind: EndpointKind) {
-        let steps = STEPS.iter().filter(|name| **name != LOAD || kind == EndpointKind::WinRm);
+        let steps = STEPS
+            .iter()
+            .filter(|name| kind == EndpointKind::WinRm || ![LEFT_OVER, LOAD].contains(*name));
         for name in steps {
             if !self.steps.iter().any(|step| step.name == *name) {
                 self.step(name, CheckStatus::Skipped, None, None);
@@ -246,6 +260,26 @@ impl CheckReport {
                 );
             }
             error => self.bad("open session", error.report(), OPEN.of(kind)),
+        }
+    }
+
+    /// Looks for sessions that an earlier run did not close. They stand in nobody's way until the limit is reached.
+    async fn left_over(&mut self, inner: &Inner) {
+        let Some(remote) = inner.remote().filter(|_| kind(inner) == EndpointKind::WinRm) else {
+            return;
+        };
+        match remote.left_over().await {
+            Ok(found) if found.is_empty() => self.good(LEFT_OVER, Some("none".to_owned())),
+            Ok(found) => {
+                let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
+                let remedy = "an earlier run ended without closing these; where they use up the account's limit, end them \
+                              on the server (Remove-WSManInstance shell -SelectorSet @{ShellId='…'}), or wait";
+                self.step(LEFT_OVER, CheckStatus::Ok, Some(shown.join("; ")), Some(remedy));
+            }
+            Err(error) => {
+                let detail = format!("the server does not list sessions: {}", report(&error));
+                self.good(LEFT_OVER, Some(detail));
+            }
         }
     }
 

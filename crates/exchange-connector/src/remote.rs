@@ -6,6 +6,7 @@
 //! objects, and the session is remembered to be of that kind.
 
 mod failure;
+mod left_over;
 mod load;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +18,11 @@ use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
 };
 use psrp_client::psrp::{self, Command, PowerShell};
-use psrp_client::wsman::ResourceUri;
 use psrp_client::wsman::client::{
     ClientOptions, Credentials, Error as HttpError, HttpClient, KerberosOptions, Proxy,
-    ShellOptions,
+    ShellOptions, list_shells,
 };
+use psrp_client::wsman::{ResourceUri, ShellId};
 use psrp_client::{PoolOptions, Record, RunspacePool};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,6 +30,7 @@ use url::Url;
 
 pub(crate) use self::failure::is_untrusted;
 use self::failure::{NotOpened, open_failed, run_failed};
+pub(crate) use self::left_over::LeftOver;
 use self::load::Way;
 use crate::error::Error;
 use crate::schema::Family;
@@ -143,6 +145,21 @@ impl Remote {
         let pool = Arc::new(pool);
         self.keep(&pool);
         Arc::new(RemoteSession { pool, whole_objects: AtomicBool::new(false) })
+    }
+
+    /// Asks a WinRM service for sessions of this program and account that nobody uses any more: those of a run that ended
+    /// without closing them. They count against the account's limit until the server ends them.
+    pub(crate) async fn left_over(&self) -> Result<Vec<LeftOver>, HttpError> {
+        let open: Vec<ShellId> = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.iter().map(|pool| pool.id().uuid().into()).collect()
+        };
+        let shells = list_shells(&*self.http, &self.shell).await?;
+        let others = shells.into_iter().filter(|shell| {
+            shell.shell_id.as_ref().is_none_or(|id| !open.iter().any(|own| own.uuid() == id.uuid()))
+        });
+        let timeout = self.shell.context().operation_timeout();
+        Ok(others.filter_map(|shell| LeftOver::of(&shell, &self.username, timeout)).collect())
     }
 
     /// Remembers a pool so that its end can be waited for, and forgets those that ended.

@@ -1,5 +1,8 @@
 //! Through the WinRM service of the simulated Exchange, where the cmdlets have to be loaded.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use exchange_connector::{
     CheckStatus, Connector, Error, ImportRequest, Operation, Outcome, Settings, Status,
 };
@@ -100,5 +103,36 @@ async fn a_server_without_exchange_is_told_from_one_that_cannot_be_reached() {
     assert_eq!(step("load Exchange").status, CheckStatus::Failed);
     assert!(step("load Exchange").remedy.as_deref().unwrap().contains("CredSSP"));
     assert_eq!(step("organization").status, CheckStatus::Skipped);
+    end(connector, simulator).await;
+}
+
+#[tokio::test]
+async fn a_check_tells_of_a_session_that_was_left_behind() {
+    use psrp_client::wsman::ResourceUri;
+    use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, Shell, ShellOptions};
+    let simulator = Simulator::start(SimOptions::default().mailboxes(3)).await.unwrap();
+    let url = simulator.winrm_url();
+    let credentials = Credentials::negotiate(simulator.user(), simulator.password());
+    let client = HttpClient::new(ClientOptions::new(&url, credentials)).unwrap();
+    let options = ShellOptions::new(&url)
+        .resource_uri(ResourceUri::powershell())
+        .name("exchange-connector")
+        .shell_id(uuid::Uuid::from_u128(7));
+    let (shell, _) = Shell::create(Arc::new(client), options, Vec::new()).await.unwrap();
+
+    let settings = simulator.settings_toml_winrm() + "operation_timeout = '1s'\n";
+    let connector = connector(&settings).await;
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    let report = connector.check().await;
+    assert!(report.ok, "{report:?}");
+    let found = report.steps.iter().find(|step| step.name == "left-over sessions").unwrap();
+    assert!(found.detail.as_deref().unwrap().contains(shell.id().as_str()), "{found:?}");
+    assert!(found.remedy.as_deref().unwrap().contains("Remove-WSManInstance"), "{found:?}");
+
+    shell.delete().await.unwrap();
+    let report = connector.check().await;
+    assert!(report.ok, "{report:?}");
+    let found = report.steps.iter().find(|step| step.name == "left-over sessions").unwrap();
+    assert_eq!(found.detail.as_deref(), Some("none"));
     end(connector, simulator).await;
 }
