@@ -92,9 +92,10 @@ impl Answer {
         Error::Http(Box::new(answer))
     }
 
-    /// Returns the schemes that the server offers, as it spells them.
+    /// Returns the schemes that the server offers, as it spells them; no more and no longer ones than there are.
     pub(crate) fn offered(&self) -> Vec<String> {
-        self.challenges().into_iter().map(|challenge| challenge.scheme).collect()
+        let schemes = self.challenges().into_iter().map(|challenge| challenge.scheme);
+        schemes.filter(|scheme| scheme.len() <= LONGEST_SCHEME).take(MOST_SCHEMES).collect()
     }
 }
 
@@ -140,6 +141,10 @@ fn is_soap(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     media_type.eq_ignore_ascii_case("application/soap+xml")
 }
+
+/// The scheme of client certificates is a URL, and the longest.
+const LONGEST_SCHEME: usize = 100;
+const MOST_SCHEMES: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -207,10 +207,9 @@ impl Connection {
         let before = self.written.load(Ordering::Relaxed);
         let options = &endpoint.options;
         let mut interim = Interim::count(&mut request, options.max_interim_answers);
-        self.sender
-            .ready()
-            .await
-            .map_err(|error| Failure::NotSent(Error::Lost { sent: false, source: Some(error) }))?;
+        let lost = |error| Failure::NotSent(Error::Lost { sent: false, source: Some(error) });
+        let ready = async { Ok(self.sender.ready().await) };
+        within(limit, Phase::Answer, ready).await.map_err(Failure::NotSent)?.map_err(lost)?;
         let head = async {
             tokio::select! {
                 answer = self.sender.try_send_request(request) => Ok(answer),

@@ -168,7 +168,7 @@ async fn a_body_without_end_is_cut_off() {
     for (begin, forever) in [(&*chunked, &*chunk), (&*to_the_end, &*plain)] {
         let server = Server::endless(begin, forever, Duration::ZERO).await;
         let error = attacked(&server.client()).await;
-        assert!(matches!(error, Error::TooLarge { limit: 0x40_0000 }), "{error:?}");
+        assert!(matches!(error, Error::TooLarge { limit: 0x10_0000 }), "{error:?}");
     }
     // What is only announced is not waited for.
     let server = Server::answering(format!("{SOAP}Content-Length: 99999999999\r\n\r\n")).await;
@@ -511,7 +511,7 @@ async fn bombs_of_xml_are_refused() {
     };
     let laughs = "<!DOCTYPE a [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;\">]><a>&b;</a>";
     let deep = "<a>".repeat(100_000);
-    let wide = "<a/>".repeat(300_000);
+    let wide = "<a/>".repeat(220_000);
     let names: String = (0..5000).map(|n| format!(" a{n}=\"\"")).collect();
     for (answer, expected) in [
         (soap(laughs), "type declaration"),

@@ -361,41 +361,43 @@ async fn a_connection_that_the_server_closed_is_replaced() {
 
 #[tokio::test]
 async fn broken_answers_are_told_apart() {
-    for (fault, check) in [
-        ("drop@Receive:1", lost as fn(&Error) -> bool),
-        ("drop-after@Receive:1", lost),
-        ("drop-mid@Receive:1", lost),
-        ("badsig@Receive:1", |error| matches!(error, Error::Unseal { status: 200, .. })),
-        ("garble@Receive:1", |error| matches!(error, Error::Decode { verb: Verb::Receive, .. })),
-        (
-            "http=503@Receive:1",
-            |error| matches!(error, Error::Http(answer) if answer.status == 503),
-        ),
-        ("html=503@Receive:1", |error| {
-            matches!(error, Error::Http(answer) if answer.status == 503
-                && answer.content_type.starts_with("text/html") && !answer.excerpt.contains('<'))
-        }),
-        (
-            "http=404@Receive:1",
-            |error| matches!(error, Error::Http(answer) if answer.status == 404),
-        ),
-        ("fault=2150859175@Receive:1", |error| error.advice() == Advice::Later),
-    ] {
+    let unavailable = |error: &Error| {
+        matches!(error, Error::Http(answer) if answer.status == 503
+            && answer.content_type.starts_with("text/html") && !answer.excerpt.contains('<'))
+    };
+    let cases: [(&str, Check); 9] = [
+        ("drop", lost),
+        ("drop-after", lost),
+        ("drop-mid", lost),
+        ("badsig", |error| matches!(error, Error::Unseal { .. })),
+        ("garble", |error| matches!(error, Error::Decode { verb: Verb::Receive, .. })),
+        ("http=503", |error| matches!(error, Error::Http(answer) if answer.status == 503)),
         // Over http the peer seals whatever has a body, even a page that no service would have had the keys for.
-        for scheme in ["http", "https"] {
-            if scheme == "https" && !fault.starts_with("html") {
-                continue;
-            }
-            let Some(peer) = Peer::start(&["--fault", fault]) else { return };
-            let options = peer.options(scheme, "/PowerShell", peer.negotiate());
-            let shell = peer.shell(options).await.unwrap();
-            let error = error_of(shell.receive(None).await);
-            assert!(check(&error), "{fault}: {error:?}");
-            // The next exchange uses a connection of its own.
-            assert!(shell.receive(None).await.is_ok(), "{fault}");
-        }
+        ("html=503", unavailable),
+        ("http=404", |error| matches!(error, Error::Http(answer) if answer.status == 404)),
+        ("fault=2150859175", |error| error.advice() == Advice::Later),
+    ];
+    let struck = cases.iter().map(|(fault, _)| *fault).chain(["html=503"]);
+    let faults = struck.zip(1..).map(|(fault, number)| format!("--fault={fault}@Receive:{number}"));
+    let faults: Vec<String> = faults.collect();
+    let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+    let Some(peer) = Peer::start(&faults) else { return };
+    let options = peer.options("http", "/PowerShell", peer.negotiate());
+    let shell = peer.shell(options).await.unwrap();
+    for (fault, check) in cases {
+        // Each exchange uses a connection of its own, for what was on the last one is not trusted.
+        let error = error_of(shell.receive(None).await);
+        assert!(check(&error), "{fault}: {error:?}");
     }
+    shell.delete().await.unwrap();
+    let options = peer.options("https", "/PowerShell", peer.negotiate());
+    let shell = peer.shell(options).await.unwrap();
+    let error = error_of(shell.receive(None).await);
+    assert!(unavailable(&error), "{error:?}");
+    assert!(shell.receive(None).await.is_ok());
 }
+
+type Check = fn(&Error) -> bool;
 
 fn lost(error: &Error) -> bool {
     matches!(error, Error::Lost { sent: true, .. }) && error.outcome_unknown()
