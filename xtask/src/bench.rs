@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast mailboxes are decoded, beside what the layers below allow on the same machine at the same time.
 
 mod corpus;
+mod svg;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,9 @@ pub(crate) struct Bench {
     /// Print JSON in place of a table
     #[arg(long)]
     json: bool,
+    /// Draw the figures into this file, too
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// How often all stages are run in turn; the median of each counts
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     rounds: u32,
@@ -79,6 +83,10 @@ impl Bench {
         let objects = records(&corpus.join("clixml.bin"))?;
         let shown = if self.json { report(&figures, objects)? } else { table(&figures, objects) };
         crate::print(&shown);
+        if let Some(file) = &self.svg {
+            std::fs::write(file, svg::draw(&figures))
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
         Ok(())
     }
 
@@ -216,6 +224,9 @@ mod tests {
         let report: serde_json::Value =
             serde_json::from_str(&report(&figures, 10).unwrap()).unwrap();
         assert_eq!(report["stages"][1]["limit_cpu_ns"], 1_000_000);
+        let svg = super::svg::draw(&figures);
+        assert!(svg.contains("x: CLIXML to values") && svg.contains(">2.0</text>"), "{svg}");
+        assert_eq!(svg.matches("fill=\"#123\"").count(), 1, "x alone has a limit here: {svg}");
         assert!(figure("name=x").is_err());
     }
 }

@@ -109,7 +109,7 @@ impl<'a> From<&'a str> for Source<'a> {
 }
 
 fn utf8(bytes: &[u8], offset: usize) -> Result<Cow<'_, str>, Error> {
-    match std::str::from_utf8(bytes) {
+    match simdutf8::compat::from_utf8(bytes) {
         Ok(text) => Ok(Cow::Borrowed(text)),
         Err(error) => {
             Err(Error::Encoding { encoding: "UTF-8", position: offset + error.valid_up_to() })

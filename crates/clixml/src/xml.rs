@@ -13,7 +13,7 @@ mod usual;
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 
 use crate::byte_class;
 use crate::error::{Error, WellFormedness};
@@ -484,7 +484,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn checked_text(&self, piece: &'a str) -> Result<Cow<'a, str>> {
-        if memmem::find(piece.as_bytes(), b"]]>").is_some() {
+        let bytes = piece.as_bytes();
+        let closes = |at| bytes.get(at..).is_some_and(|rest| rest.starts_with(b"]]>"));
+        if memchr_iter(b']', bytes).any(closes) {
             return Err(self.broken(WellFormedness::Markup));
         }
         self.normalized(piece)

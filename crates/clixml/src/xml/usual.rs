@@ -3,6 +3,8 @@
 //! Each function takes one thing when it stands at the scanner's place in exactly that form, and else nothing: then the rules
 //! of XML are applied to it. What is taken comes to the same either way.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 
 use super::{Result, Scanner};
@@ -227,7 +229,7 @@ impl<'a> Scanner<'a> {
         }
         let bytes = self.rest().as_bytes();
         let bytes = bytes.get(..bytes.len().min(MAX_KNOWN))?;
-        let length = memmem::find(bytes, b"</TN>")?;
+        let length = TYPE_NAMES_END.find(bytes)?;
         if length > self.limits.text {
             return None;
         }
@@ -243,6 +245,9 @@ fn ends_with_tag(bytes: u64, tag: u64, length: usize) -> bool {
     let unused = 64 - 8 * (length + 3);
     bytes << unused == end_tag << unused
 }
+
+static TYPE_NAMES_END: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b"</TN>"));
 
 /// How many bytes of a `TN` are looked at for a list that was read before.
 const MAX_KNOWN: usize = 2048;

@@ -174,7 +174,7 @@ pub(crate) fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
         return units(rest, u16::from_be_bytes);
     }
     let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
-    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_error| DecodeError::Encoding)
+    simdutf8::basic::from_utf8(bytes).map(Cow::Borrowed).map_err(|_error| DecodeError::Encoding)
 }
 
 /// An element of a [`Document`].
