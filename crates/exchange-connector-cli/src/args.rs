@@ -140,8 +140,12 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     /// Serves one session on standard input and output instead, in PowerShell's out-of-process framing.
-    #[arg(long, conflicts_with_all = ["listen", "fault"])]
+    #[arg(long, conflicts_with_all = ["listen", "fault", "tls"])]
     pub(crate) stdio: bool,
+    /// Serves https with a certificate made for this run, so that Basic is offered too. The settings that are printed name
+    /// the file with the certificate of its authority, which is removed at the end.
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// Number of mailboxes.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) mailboxes: usize,
@@ -280,6 +284,7 @@ mod tests {
         let parsed = |words: &str| Cli::try_parse_from(words.split(' '));
         assert!(parsed("x simulate --stdio --listen 127.0.0.1:0").is_err());
         assert!(parsed("x simulate --stdio --fault throttle@Create:1").is_err());
+        assert!(parsed("x simulate --stdio --tls").is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod seal;
 mod server;
 mod shell;
 mod spnego;
+mod tls;
 mod winrm;
 
 /// The name of the one account that may sign in.
@@ -17,3 +18,5 @@ pub(crate) const USER: &str = "svc-idm";
 pub(crate) use self::ntlm::Account;
 pub(crate) use self::operations::Shells;
 pub(crate) use self::server::{Service, serve};
+pub use self::tls::CertificateError;
+pub(crate) use self::tls::certificate;

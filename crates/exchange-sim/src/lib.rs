@@ -9,7 +9,7 @@
 //! from the client's. Recordings of real servers, other people's clients and a real PowerShell judge the codecs.
 //!
 //! What it leaves to others: nothing here knows the connector. The real thing differs in more than this, but these were left
-//! out on purpose: Kerberos, TLS, groups and contacts, roles, replication between the domain controllers, mailbox contents.
+//! out on purpose: Kerberos, groups and contacts, roles, replication between the domain controllers, mailbox contents.
 //!
 //! There are two ways in. `/PowerShell` is Exchange's own, without a language. `/wsman` is that of the WinRM service, which
 //! also tells who it is, lists shells, and lets clients leave a shell and come back; in its `Microsoft.PowerShell` Exchange's
@@ -64,6 +64,7 @@ pub use cmdlets::{
 };
 pub use directory::{Directory, MailboxKind, Organization, Recipient, RecipientKind};
 pub use fault::{Fault, FaultKind, FaultSpecError};
+pub use http::CertificateError;
 pub use object::{Field, Item, ListType, Rich, Row};
 pub use options::{Infrastructure, ManagementTools, SimOptions, UnknownInfrastructure};
 pub use simulator::{Simulator, StartError};

@@ -1,6 +1,7 @@
 //! What the simulated organisation looks like and how it answers.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::fault::Fault;
@@ -84,6 +85,7 @@ pub struct SimOptions {
     pub(crate) policy_guards_primary: bool,
     pub(crate) passwords_over_basic: bool,
     pub(crate) management_tools: ManagementTools,
+    pub(crate) tls: Option<PathBuf>,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -103,6 +105,7 @@ impl Default for SimOptions {
             policy_guards_primary: true,
             passwords_over_basic: false,
             management_tools: ManagementTools::Full,
+            tls: None,
             faults: Vec::new(),
         }
     }
@@ -200,6 +203,14 @@ impl SimOptions {
     #[must_use]
     pub const fn management_tools(mut self, tools: ManagementTools) -> Self {
         self.management_tools = tools;
+        self
+    }
+
+    /// Serves https instead of http, with a certificate that an authority made for this run signs; the certificate of the
+    /// authority is written to `ca_file`. Basic is offered then. Default: http.
+    #[must_use]
+    pub fn tls(mut self, ca_file: impl Into<PathBuf>) -> Self {
+        self.tls = Some(ca_file.into());
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -12,20 +13,34 @@ use tokio::task::JoinHandle;
 use crate::cmdlets::{Call, Exchange};
 use crate::directory::{Directory, Recipient};
 use crate::fault::FaultPlan;
-use crate::http::{Account, Service, Shells, USER, serve};
+use crate::http::{Account, CertificateError, Service, Shells, USER, certificate, serve};
 use crate::options::{Infrastructure, SimOptions};
 
 const PASSWORD: &str = "Simulated-Passw0rd!";
 
 /// The simulator could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("listening on {address} failed")]
 #[non_exhaustive]
-pub struct StartError {
-    /// The address that was wanted.
-    pub address: SocketAddr,
-    /// Why it could not be had.
-    pub source: io::Error,
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("listening on {address} failed")]
+    Listen {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// Why it could not be had.
+        source: io::Error,
+    },
+    /// It has no certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The certificate of its authority could not be handed out.
+    #[error("writing {} failed", file.display())]
+    Authority {
+        /// The file that was wanted.
+        file: PathBuf,
+        /// Why it could not be written.
+        source: io::Error,
+    },
 }
 
 /// A simulated Exchange that listens; it stops when it is dropped or [closed](Self::close).
@@ -33,6 +48,7 @@ pub struct StartError {
 pub struct Simulator {
     address: SocketAddr,
     infrastructure: Infrastructure,
+    ca_file: Option<PathBuf>,
     service: Arc<Service>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -43,19 +59,27 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`StartError`] when the address cannot be listened on.
+    /// [`StartError`] when the address cannot be listened on, or the certificate of the authority not be written.
     ///
     /// # Panics
     ///
     /// When called outside a tokio runtime.
     pub async fn start(options: SimOptions) -> Result<Self, StartError> {
-        let wrap = |source| StartError { address: options.listen, source };
+        let wrap = |source| StartError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(wrap)?;
         let address = listener.local_addr().map_err(wrap)?;
-        let service = Arc::new(service(&options));
+        let mut service = service(&options);
+        if let Some(file) = &options.tls {
+            let made = certificate(&service.hostname, address.ip())?;
+            std::fs::write(file, made.authority)
+                .map_err(|source| StartError::Authority { file: file.clone(), source })?;
+            service.tls = Some(made.config);
+        }
+        let service = Arc::new(service);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve(listener, Arc::clone(&service), stopped));
-        Ok(Self { address, infrastructure: options.infrastructure, service, stop, task })
+        let SimOptions { infrastructure, tls: ca_file, .. } = options;
+        Ok(Self { address, infrastructure, ca_file, service, stop, task })
     }
 
     /// Returns the address that it listens on.
@@ -67,13 +91,17 @@ impl Simulator {
     /// Returns the URL of its endpoint.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}/PowerShell/", self.address)
+        format!("{}://{}/PowerShell/", self.scheme(), self.address)
     }
 
     /// Returns the URL of its WinRM service.
     #[must_use]
     pub fn winrm_url(&self) -> String {
-        format!("http://{}/wsman", self.address)
+        format!("{}://{}/wsman", self.scheme(), self.address)
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.ca_file.is_some() { "https" } else { "http" }
     }
 
     /// Returns the user name of the one account that may sign in.
@@ -107,20 +135,29 @@ impl Simulator {
         format!("{}kind = \"winrm\"\n", settings.replace(&self.url(), &self.winrm_url()))
     }
 
-    /// Returns connector settings that reach it with Basic and in clear, which needs
+    /// Returns connector settings that reach it with Basic: over TLS, or in clear, which needs
     /// [`SimOptions::allow_unencrypted`].
     #[must_use]
     pub fn settings_toml_basic(&self) -> String {
-        format!("{}allow_unencrypted = true\n", self.settings("Basic"))
+        let settings = self.settings("Basic");
+        match self.ca_file {
+            Some(_) => settings,
+            None => format!("{settings}allow_unencrypted = true\n"),
+        }
     }
 
     fn settings(&self, method: &str) -> String {
+        let ca_file = self
+            .ca_file
+            .as_ref()
+            .map(|file| format!("ca_file = {:?}\n", file.display().to_string()));
         format!(
-            "infrastructure_type = \"{}\"\nhostname = \"{}\"\nauthentication_method = \"{method}\"\nusername = '{}'\npassword = \"{PASSWORD}\"\ncreate_method = \"New\"\nexcluded_smtp_domains = [\"mail.onmicrosoft.com\"]\n\n[endpoint]\nurl = \"{}\"\n",
+            "infrastructure_type = \"{}\"\nhostname = \"{}\"\nauthentication_method = \"{method}\"\nusername = '{}'\npassword = \"{PASSWORD}\"\ncreate_method = \"New\"\nexcluded_smtp_domains = [\"mail.onmicrosoft.com\"]\n\n[endpoint]\nurl = \"{}\"\n{}",
             self.infrastructure.name(),
             self.hostname(),
             self.user(),
             self.url(),
+            ca_file.unwrap_or_default(),
         )
     }
 
@@ -178,5 +215,6 @@ fn service(options: &SimOptions) -> Service {
         account,
         hostname,
         allow_unencrypted: options.allow_unencrypted,
+        tls: None,
     }
 }

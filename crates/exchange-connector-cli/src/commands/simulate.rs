@@ -1,6 +1,7 @@
 //! `simulate`: the simulated Exchange on its own, listening or on standard input and output.
 
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 
 use exchange_connector::report;
 use exchange_sim::{Fault, SimOptions, Simulator, serve_stdio};
@@ -32,10 +33,14 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
             }
         }
     }
+    let ca_file = options.tls.then(CaFile::new);
+    if let Some(CaFile(file)) = &ca_file {
+        start = start.tls(file);
+    }
     let simulator = match Simulator::start(start).await {
         Ok(simulator) => simulator,
         Err(error) => {
-            complain(&format!("cannot listen on {}: {}", options.listen, report(&error)));
+            complain(&format!("the simulator cannot start: {}", report(&error)));
             return USAGE;
         }
     };
@@ -50,6 +55,23 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
     interrupt.wait().await;
     simulator.close().await;
     DONE
+}
+
+/// The file with the certificate of the simulator's authority, which goes with this value.
+struct CaFile(PathBuf);
+
+impl CaFile {
+    fn new() -> Self {
+        let name = format!("exchange-simulator-{}.pem", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        // Whoever cleaned up earlier has done the same.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Serves one session; nothing but its packets may reach standard output.

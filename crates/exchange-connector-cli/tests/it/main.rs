@@ -7,6 +7,7 @@
 )]
 
 mod engine;
+mod listening;
 mod peer;
 mod refusals;
 mod simulated;

@@ -182,7 +182,7 @@ impl Connection {
                 return Ok(answer);
             }
             let (scheme, value) = authorization.split_once(' ').unwrap_or((authorization, ""));
-            if scheme.eq_ignore_ascii_case("basic") && self.service.allow_unencrypted {
+            if scheme.eq_ignore_ascii_case("basic") && self.service.takes_clear() {
                 if !basic_is_right(&self.service.account, value) {
                     return Ok(self.unauthorized(None));
                 }
@@ -201,7 +201,7 @@ impl Connection {
             Answer::new(StatusCode::OK, "application/soap+xml;charset=UTF-8", Vec::new())
         } else if wsman::mime::is_sealed(content_type) {
             self.sealed(content_type, body, caller).await?
-        } else if self.service.allow_unencrypted {
+        } else if self.service.takes_clear() {
             self.plain(body, caller).await?
         } else {
             Answer::text(StatusCode::BAD_REQUEST, "Unencrypted traffic is not allowed.").closing()
@@ -235,7 +235,7 @@ impl Connection {
             }
             None => {
                 answer.authenticate.push("Negotiate".to_owned());
-                if self.service.allow_unencrypted {
+                if self.service.takes_clear() {
                     answer.authenticate.push(format!("Basic realm=\"{}\"", self.service.hostname));
                 }
             }

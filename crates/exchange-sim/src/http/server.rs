@@ -5,9 +5,12 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connection;
 use super::{Account, Shells};
@@ -21,9 +24,16 @@ pub(crate) struct Service {
     pub(crate) account: Account,
     pub(crate) hostname: String,
     pub(crate) allow_unencrypted: bool,
+    /// Set when it is served over TLS.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 impl Service {
+    /// Whether bodies may come unsealed, and the password with Basic.
+    pub(super) fn takes_clear(&self) -> bool {
+        self.allow_unencrypted || self.tls.is_some()
+    }
+
     pub(super) fn server_name(&self) -> &str {
         &self.account.server
     }
@@ -55,6 +65,16 @@ async fn connection(stream: TcpStream, service: Arc<Service>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no delay could not be set");
     }
+    match &service.tls {
+        None => answer(stream, service).await,
+        Some(config) => match TlsAcceptor::from(Arc::clone(config)).accept(stream).await {
+            Ok(stream) => answer(stream, service).await,
+            Err(error) => tracing::debug!(%error, "no TLS came about"),
+        },
+    }
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Send + Unpin, service: Arc<Service>) {
     let connection = Arc::new(Mutex::new(Connection::new(service)));
     let handler = service_fn(move |request| {
         let connection = Arc::clone(&connection);

@@ -10,4 +10,6 @@ mod pypsrp;
 #[cfg(test)]
 mod stdio;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod winrm;
