@@ -5,6 +5,7 @@
 use std::fmt;
 
 use psrp::{InputStream, Payload, PipelineId, PipelineSignal, ProtocolVersion, StreamTarget};
+use wsman::Disconnect;
 
 use crate::error::{Error, PipeError};
 use crate::pipes::Pipes;
@@ -97,6 +98,51 @@ impl Carrier {
         match self {
             Self::Shell(shell) => shell.receive(target).await.map_err(CarrierError::Shell),
             Self::Pipes(pipes) => pipes.receive(target).await.map_err(CarrierError::Pipes),
+        }
+    }
+
+    /// Leaves the session to the server.
+    pub(crate) async fn disconnect(&self, disconnect: Disconnect) -> Result<(), Error> {
+        match self {
+            Self::Shell(shell) => shell.disconnect(disconnect).await,
+            Self::Pipes(_) => Err(Error::OnlyShells),
+        }
+    }
+
+    /// Comes back to a session that this client left.
+    pub(crate) async fn reconnect(&self) -> Result<(), Error> {
+        match self {
+            Self::Shell(shell) => shell.reconnect().await,
+            Self::Pipes(_) => Err(Error::OnlyShells),
+        }
+    }
+
+    /// Comes back to a command of a session that this client left.
+    pub(crate) async fn reconnect_command(&self, pipeline: PipelineId) -> Result<(), CarrierError> {
+        match self {
+            Self::Shell(shell) => {
+                shell.reconnect_command(pipeline).await.map_err(CarrierError::Shell)
+            }
+            // Nobody can have left.
+            Self::Pipes(_) => Ok(()),
+        }
+    }
+
+    /// Takes over a command of another client.
+    pub(crate) async fn connect_command(&self, pipeline: PipelineId) -> Result<(), CarrierError> {
+        match self {
+            Self::Shell(shell) => {
+                shell.connect_command(pipeline).await.map_err(CarrierError::Shell)
+            }
+            Self::Pipes(_) => Ok(()),
+        }
+    }
+
+    /// Lists the commands that run.
+    pub(crate) async fn commands(&self) -> Result<Vec<PipelineId>, Error> {
+        match self {
+            Self::Shell(shell) => shell.list_commands().await,
+            Self::Pipes(_) => Err(Error::OnlyShells),
         }
     }
 

@@ -18,6 +18,7 @@ use psrp::{
 };
 use tokio::sync::{Notify, OnceCell, broadcast, mpsc, oneshot, watch};
 
+use crate::absence::Absence;
 use crate::carrier::{Carrier, CarrierError, Heard};
 use crate::error::Error;
 use crate::host::{self, Call};
@@ -51,6 +52,7 @@ pub(crate) struct State {
     pub(crate) key: watch::Sender<bool>,
     /// The way to the host, if there is one; gone when the pool has ended.
     host_calls: Option<mpsc::Sender<Call>>,
+    pub(crate) absence: Absence,
 }
 
 /// A pipeline that has not ended.
@@ -82,6 +84,7 @@ impl Driver {
             user_events: Some(broadcast::Sender::new(WAITING_USER_EVENTS)),
             key: watch::Sender::new(false),
             host_calls: options.host.is_some().then_some(host_calls),
+            absence: Absence::default(),
         };
         let host = options.host.clone();
         let driver = Arc::new(Self {
@@ -159,7 +162,7 @@ impl Driver {
         Ok(invocation)
     }
 
-    fn begin(
+    pub(crate) fn begin(
         self: &Arc<Self>,
         label: String,
         takes_input: bool,
@@ -244,6 +247,9 @@ impl Driver {
         loop {
             let (due, deadline) = {
                 let mut state = self.lock();
+                if state.is_left() {
+                    return;
+                }
                 (state.machine.poll_transmit(), state.machine.poll_timeout(Instant::now()))
             };
             match due {
@@ -272,6 +278,14 @@ impl Driver {
             Transmit::Signal { pipeline, signal, .. } => {
                 self.carrier.signal(pipeline, signal).await
             }
+            Transmit::Disconnect => self.go_away().await,
+            Transmit::Reconnect { pipelines, .. } => self.come_back(pipelines).await,
+            Transmit::ConnectCommand { pipeline, .. } => {
+                match self.carrier.connect_command(pipeline).await {
+                    Ok(()) => self.hear(pipeline),
+                    Err(error) => self.lose(pipeline, error, true),
+                }
+            }
             // The shell exists, and its deletion ends the loop that calls this.
             _ => tracing::debug!("nothing to do"),
         }
@@ -281,6 +295,11 @@ impl Driver {
         if let Err(failure) = self.carrier.create_command(pipeline, payload).await {
             return self.lose(pipeline, failure.error, failure.started);
         }
+        self.hear(pipeline);
+    }
+
+    /// Begins to fetch the output of a pipeline.
+    fn hear(self: &Arc<Self>, pipeline: PipelineId) {
         let outlet =
             self.lock().pipelines.get(&pipeline).map(|running| Arc::clone(&running.outlet));
         if let Some(outlet) = outlet {
@@ -315,7 +334,9 @@ impl Driver {
     /// Keeps a Receive pending on the pool: it brings keys, states and host calls, and keeps the shell from idling out.
     async fn hear_the_pool(self: Arc<Self>) {
         let mut lost = 0;
-        while self.is_open() {
+        while let Some(absences) = self.present().await
+            && self.is_open()
+        {
             match self.until_closed(self.carrier.receive(StreamTarget::Pool)).await {
                 None | Some(Ok(Heard::Gone)) => return,
                 Some(Ok(Heard::Output { pieces, .. })) => {
@@ -323,6 +344,7 @@ impl Driver {
                     self.take_in(StreamTarget::Pool, pieces);
                 }
                 Some(Ok(Heard::Idle)) => lost = 0,
+                Some(Err(_)) if self.was_away_since(absences) => {}
                 // What a lost answer may have carried shows as a gap in the stream, or is missed by nobody.
                 Some(Err(error)) if error.is_lost_answer() && lost < POOL_RECEIVES => lost += 1,
                 Some(Err(error)) => return self.break_pool(&error),
@@ -335,6 +357,7 @@ impl Driver {
         let target = StreamTarget::Pipeline(pipeline);
         while self.is_running(pipeline) {
             outlet.wait_for_room().await;
+            let Some(absences) = self.present().await else { return };
             match self.until_closed(self.carrier.receive(target)).await {
                 None | Some(Ok(Heard::Gone)) => return,
                 Some(Ok(Heard::Output { pieces, done })) => {
@@ -344,6 +367,7 @@ impl Driver {
                     }
                 }
                 Some(Ok(Heard::Idle)) => {}
+                Some(Err(_)) if self.was_away_since(absences) => {}
                 Some(Err(error)) => return self.lose(pipeline, error, true),
             }
         }
@@ -356,6 +380,11 @@ impl Driver {
             received = receive => Some(received),
             _ = closed.wait_for(|closed| *closed) => None,
         }
+    }
+
+    /// Ends every Receive, for nobody is interested any more.
+    pub(crate) fn end_receives(&self) {
+        self.closed.send_replace(true);
     }
 
     fn is_running(&self, pipeline: PipelineId) -> bool {
@@ -375,7 +404,7 @@ impl Driver {
     }
 
     /// Ends a pipeline that the transport failed.
-    fn lose(&self, pipeline: PipelineId, error: CarrierError, started: bool) {
+    pub(crate) fn lose(&self, pipeline: PipelineId, error: CarrierError, started: bool) {
         self.change(|state| {
             if let Some(running) =
                 state.pipelines.get(&pipeline).filter(|_| state.machine.is_running(pipeline))
@@ -454,8 +483,14 @@ impl State {
         }
     }
 
+    /// The pipelines whose readers have gone.
+    pub(crate) fn unread(&self) -> Vec<PipelineId> {
+        let unread = self.pipelines.iter().filter(|(_, running)| running.outlet.is_abandoned());
+        unread.map(|(id, _)| *id).collect()
+    }
+
     /// The machine has ended every pipeline before; this is for those it does not know.
-    fn end_all(&mut self, cause: Option<&BreakCause>) {
+    pub(crate) fn end_all(&mut self, cause: Option<&BreakCause>) {
         if let Some(cause) = cause {
             tracing::debug!(%cause, "the pool broke");
         }

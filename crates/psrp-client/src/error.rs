@@ -16,7 +16,7 @@ pub enum Error {
     #[error("the session could not be {step}")]
     #[non_exhaustive]
     Transport {
-        /// What was being done to the session: `opened`, `used` or `heard`.
+        /// What was being done to the session: `opened`, `disconnected`, `reconnected`, `connected` or `listed`.
         step: &'static str,
         /// Why it failed.
         #[source]
@@ -104,6 +104,9 @@ pub enum Error {
     /// A SecureString could not be decrypted.
     #[error("a secure string could not be decrypted")]
     Secret(#[source] CryptoError),
+    /// Only a session over a shell of WS-Management outlives its connection.
+    #[error("only a session over WS-Management can be left and taken up again")]
+    OnlyShells,
     /// The pool does not allow this now.
     #[error("the session cannot do this now")]
     State(#[from] StateError),
@@ -127,9 +130,11 @@ impl Error {
             | Self::Flooded { .. }
             | Self::Broken(_) => true,
             Self::Pipes { started, .. } => *started,
-            Self::Transport { .. } | Self::Failed { .. } | Self::Secret(_) | Self::State(_) => {
-                false
-            }
+            Self::Transport { .. }
+            | Self::Failed { .. }
+            | Self::Secret(_)
+            | Self::OnlyShells
+            | Self::State(_) => false,
         }
     }
 

@@ -49,7 +49,9 @@ impl Invocation {
         Self { driver, id, command, outlet, without_output: 0, ended: false }
     }
 
-    pub(crate) const fn id(&self) -> PipelineId {
+    /// The id of the pipeline, by which another client may [take it over](crate::RunspacePool::attach).
+    #[must_use]
+    pub const fn id(&self) -> PipelineId {
         self.id
     }
 

@@ -40,6 +40,8 @@
 //!   same paths, and killed when it does not end.
 //! - Every command is terminated on the server when it ends, however it ends.
 //! - Dropping an [`Invocation`] stops its pipeline.
+//! - A session that is [disconnected](RunspacePool::disconnect) lives on at the server, and so do its pipelines, until it is
+//!   [reconnected](RunspacePool::reconnect), or [connected](RunspacePool::connect) to by another client, on other machines too.
 //! - A slow reader slows the server down: no Receive is sent while enough records wait. Pipelines of a child share one
 //!   pipe, so there output is taken in beyond that while others wait, within [`PipeOptions`].
 //! - Every wait is bounded: an answer by the shell's operation timeout or the control timeout, progress by
@@ -47,6 +49,7 @@
 //!
 //! Spec: [MS-PSRP] 3.1 Client Details, carried by [MS-WSMV] 3.1.4.5.2 Remote Shells.
 
+mod absence;
 mod carrier;
 mod child;
 mod driver;

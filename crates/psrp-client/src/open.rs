@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use psrp::clixml::Value;
 use psrp::host::{HostAnswer, HostCall};
+use psrp::pool_messages::ConnectRunspacePool;
 use psrp::{
-    Event, InputStream, Payload, ProtocolVersion, RunspacePool as Machine, StreamTarget, Transmit,
+    Event, InputStream, Payload, ProtocolVersion, RunspacePool as Machine, RunspacePoolId,
+    StreamTarget, Transmit,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -72,7 +74,7 @@ async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> 
     let Some(Transmit::OpenShell { mut payload, .. }) = machine.poll_transmit() else {
         return Err(stalled("a pool that has nothing to open", &options));
     };
-    let carrier = connect(way, &machine, &mut payload, &options).await?;
+    let carrier = reach(way, &machine, &mut payload, &options).await?;
     match timeout(
         options.open_timeout,
         negotiate(&mut machine, &carrier, payload, options.host.as_ref()),
@@ -95,8 +97,80 @@ async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> 
     }
 }
 
+/// Connects to a pool of another client. When the future is dropped half-way, the shell stays as it is then.
+pub(crate) async fn connect(
+    exchange: Arc<dyn Exchange>,
+    shell: ShellOptions,
+    id: RunspacePoolId,
+    mut options: PoolOptions,
+) -> Result<Opened, Error> {
+    if let Some(host) = &options.host {
+        options.protocol.host = host.info();
+    }
+    let protocol = options.protocol.clone().id(id);
+    let mut machine = Machine::new(protocol, Box::new(rand::make_rng::<rand::rngs::StdRng>()));
+    machine.connect(ConnectRunspacePool::new(None))?;
+    let Some(Transmit::Connect { payload, .. }) = machine.poll_transmit() else {
+        return Err(stalled("a pool that has nothing to connect to", &options));
+    };
+    let shell = shell.protocol_version(&options.protocol.protocol_version.to_string());
+    let joining = async {
+        let connection = ShellCarrier::connect(
+            exchange,
+            shell,
+            id.uuid().into(),
+            payload,
+            options.control_timeout,
+        );
+        let (shell, answer) =
+            connection.await.map_err(|source| Error::Transport { step: "connected", source })?;
+        if let Err(error) = machine.handle_connect_response(&answer) {
+            // The machine is broken now, and its next event says so.
+            tracing::warn!(%error, "the answer to a Connect makes no sense");
+        }
+        let carrier = Carrier::Shell(shell);
+        let told = join(&mut machine, &carrier, options.host.as_ref()).await?;
+        Ok((carrier, told))
+    };
+    match timeout(options.open_timeout, joining).await {
+        Ok(Ok((carrier, (version, private_data)))) => {
+            carrier.negotiated(version);
+            let driver = Driver::start_tasks(machine, carrier, options);
+            Ok(Opened { driver, version, private_data })
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(stalled("the runspace pool to be connected", &options)),
+    }
+}
+
+/// Waits for what the server tells a client that joins. A server that stays silent has told everything.
+async fn join(
+    machine: &mut Machine,
+    carrier: &Carrier,
+    host: Option<&AnyHost>,
+) -> Result<(ProtocolVersion, Value), Error> {
+    let mut joined = None;
+    loop {
+        while let Some(event) = machine.poll_event() {
+            match (event, joined) {
+                (Event::Connected { version, .. }, _) => joined = Some(version),
+                (Event::ApplicationPrivateData(data), Some(version)) => return Ok((version, data)),
+                (Event::Broken { cause, .. }, _) => return Err(Error::Broken(cause)),
+                (Event::HostCall(call), _) => answer(machine, host, &call).await,
+                _ => {}
+            }
+        }
+        let heard = carrier.receive(StreamTarget::Pool).await.map_err(CarrierError::opening)?;
+        match (heard, joined) {
+            (Heard::Output { pieces, .. }, _) => take_in(machine, pieces),
+            (_, Some(version)) => return Ok((version, Value::Nil)),
+            _ => {}
+        }
+    }
+}
+
 /// Makes the carrier, which may take the beginning of the payload with it.
-async fn connect(
+async fn reach(
     way: Way,
     machine: &Machine,
     payload: &mut Payload,
@@ -161,13 +235,17 @@ async fn negotiate(
         }
         let heard = carrier.receive(pool).await.map_err(CarrierError::opening)?;
         if let Heard::Output { pieces, .. } = heard {
-            for piece in pieces {
-                if let Err(error) = machine.handle_bytes(pool, piece.into()) {
-                    // The machine is broken now, and its next event says so.
-                    tracing::warn!(%error, "the stream of the pool broke off");
-                    break;
-                }
-            }
+            take_in(machine, pieces);
+        }
+    }
+}
+
+fn take_in(machine: &mut Machine, pieces: Vec<Vec<u8>>) {
+    for piece in pieces {
+        if let Err(error) = machine.handle_bytes(StreamTarget::Pool, piece.into()) {
+            // The machine is broken now, and its next event says so.
+            tracing::warn!(%error, "the stream of the pool broke off");
+            break;
         }
     }
 }

@@ -67,6 +67,11 @@ impl<T> Outlet<T> {
         self.writable.notify_one();
     }
 
+    /// True when nobody reads any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.lock().abandoned
+    }
+
     /// Takes the next item, if one waits.
     pub(crate) fn take(&self) -> Taken<T> {
         let mut queue = self.lock();

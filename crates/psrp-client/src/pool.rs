@@ -8,9 +8,12 @@ use futures_util::StreamExt as _;
 use psrp::clixml::Value;
 use psrp::pool_messages::{Availability, RunspaceRequest};
 use psrp::secrecy::SecretString;
-use psrp::{GetCommandMetadata, PowerShell, ProtocolVersion, RunspacePoolId, UserEvent};
+use psrp::{
+    GetCommandMetadata, PipelineId, PowerShell, ProtocolVersion, RunspacePoolId, UserEvent,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
+use wsman::Disconnect;
 use wsman::client::{Exchange, ShellOptions};
 
 use crate::driver::Driver;
@@ -156,6 +159,28 @@ impl RunspacePool {
     ) -> Result<Self, Error> {
         let way = Way::Shell { exchange, shell: Box::new(shell) };
         Ok(Self::new(open::open(way, options).await?))
+    }
+
+    /// Connects to a pool that another client, in another process or on another machine, has left disconnected.
+    ///
+    /// [`list_shells`](wsman::client::list_shells) tells which there are. The pipelines in it are taken over with
+    /// [`attach`](Self::attach).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] when the server refuses, as it does while the pool is in use, [`Error::Broken`] when its answer
+    /// makes no sense, [`Error::Stalled`] when it does not answer in time.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn connect(
+        exchange: Arc<dyn Exchange>,
+        shell: ShellOptions,
+        id: RunspacePoolId,
+        options: PoolOptions,
+    ) -> Result<Self, Error> {
+        Ok(Self::new(open::connect(exchange, shell, id, options).await?))
     }
 
     /// Starts a child process that speaks PSRP over its standard input and output, such as `pwsh -s`, and opens a pool in
@@ -343,6 +368,79 @@ impl RunspacePool {
                 }
             }
         })
+    }
+
+    /// Leaves the session to the server, where its pipelines run on, and waits until it is disconnected.
+    ///
+    /// Invocations give what has come and then wait for [`reconnect`](Self::reconnect), within
+    /// [`PoolOptions::stall_timeout`]. One that is dropped meanwhile is stopped then. A pool that is dropped while it is
+    /// disconnected deletes its shell all the same, unless one says [`leave`](Self::leave).
+    ///
+    /// Exchange's own endpoint has no such operation, the one of WinRM has it.
+    ///
+    /// ```no_run
+    /// # async fn run(pool: psrp_client::RunspacePool) -> Result<(), psrp_client::Error> {
+    /// use psrp_client::psrp::{Command, PowerShell};
+    ///
+    /// let script = Command::script("Start-Sleep 3600; 'done'");
+    /// let pipeline = pool.invoke(PowerShell::new().command(script)).await?;
+    /// pool.disconnect(Default::default()).await?;
+    /// // Whoever knows both may go on from here with `connect` and `attach`.
+    /// println!("{} {}", pool.id(), pipeline.id());
+    /// pool.leave()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] when the server refuses, and the pool is open as before; [`Error::Stalled`] when it does not
+    /// answer in time, [`Error::State`] unless the pool is open and speaks protocol 2.2 or later, [`Error::OnlyShells`] over
+    /// pipes.
+    pub async fn disconnect(&self, disconnect: Disconnect) -> Result<(), Error> {
+        self.driver.disconnect(disconnect).await
+    }
+
+    /// Comes back to a session that was disconnected, with its pipelines.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] when the server refuses, [`Error::Stalled`] when it does not answer in time: the pool stays
+    /// disconnected then, and this may be tried again, unless the shell is gone. [`Error::State`] unless the pool is
+    /// disconnected.
+    pub async fn reconnect(&self) -> Result<(), Error> {
+        self.driver.reconnect().await
+    }
+
+    /// Lets go of a pool that is disconnected: its shell lives on until its idle timeout, and its pipelines with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] unless the pool is disconnected; the shell is then deleted.
+    pub fn leave(self) -> Result<(), Error> {
+        Ok(self.driver.let_go()?)
+    }
+
+    /// Takes over a pipeline that runs in a session to which this client has [connected](Self::connect).
+    ///
+    /// What the pipeline had written to its former client in part is skipped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] unless the pool is open, or when the pipeline is read already. That the server does not know it comes
+    /// as an item of the invocation.
+    pub fn attach(&self, pipeline: PipelineId) -> Result<Invocation, Error> {
+        self.driver.attach(pipeline)
+    }
+
+    /// Lists the pipelines that the server has, whoever started them. Exchange's own endpoint has no lists.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] when the server refuses, [`Error::Stalled`] when it does not answer in time,
+    /// [`Error::OnlyShells`] over pipes.
+    pub async fn list_pipelines(&self) -> Result<Vec<PipelineId>, Error> {
+        self.driver.carrier().commands().await
     }
 
     /// The id of the pool, which is its shell's too.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use psrp::{InputStream, Payload, PipelineId, PipelineSignal, ProtocolVersion, StreamTarget};
 use tokio::time::timeout;
 use wsman::client::{Error, Exchange, Received, Shell, ShellOptions};
-use wsman::{CommandId, ReceiveResponse, ShellId, SignalCode};
+use wsman::{CommandId, CommandInfo, Disconnect, ReceiveResponse, ShellId, SignalCode};
 
 use crate::carrier::{CarrierError, Heard, NotCreated};
+use crate::error;
 
 /// A shell and its commands.
 pub(crate) struct ShellCarrier {
@@ -51,6 +52,18 @@ impl ShellCarrier {
         };
         Self::new(Shell::attach(exchange, options, id), control_timeout).delete().await;
         Err(failure)
+    }
+
+    /// Connects to a shell of another client; returns what the server answers to these fragments.
+    pub(crate) async fn connect(
+        exchange: Arc<dyn Exchange>,
+        options: ShellOptions,
+        id: ShellId,
+        payload: Payload,
+        control_timeout: Duration,
+    ) -> Result<(Self, Vec<u8>), Error> {
+        let (shell, answer) = Shell::connect(exchange, options, id, payload.into_bytes()).await?;
+        Ok((Self::new(shell, control_timeout), answer.connect_xml))
     }
 
     fn new(shell: Shell, control_timeout: Duration) -> Self {
@@ -126,6 +139,50 @@ impl ShellCarrier {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%command, %error, "a signal failed"),
             Err(_) => tracing::debug!(%command, "a signal got no answer"),
+        }
+    }
+
+    pub(crate) async fn disconnect(&self, disconnect: Disconnect) -> Result<(), error::Error> {
+        self.in_time("disconnected", self.shell.disconnect(disconnect)).await
+    }
+
+    pub(crate) async fn reconnect(&self) -> Result<(), error::Error> {
+        self.in_time("reconnected", self.shell.reconnect(None)).await
+    }
+
+    pub(crate) async fn reconnect_command(&self, pipeline: PipelineId) -> Result<(), Error> {
+        match self.command(pipeline) {
+            Some(command) => self.shell.reconnect(Some(&command)).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn connect_command(&self, pipeline: PipelineId) -> Result<(), Error> {
+        let command = CommandId::from(pipeline.uuid());
+        self.shell.connect_command(command.clone()).await?;
+        self.commands().insert(pipeline, command);
+        Ok(())
+    }
+
+    /// Lists the commands whose ids can be those of pipelines.
+    pub(crate) async fn list_commands(&self) -> Result<Vec<PipelineId>, error::Error> {
+        let commands = self.in_time("listed", self.shell.commands()).await?;
+        let id = |command: CommandInfo| command.command_id?.uuid();
+        Ok(commands.into_iter().filter_map(id).map(PipelineId::from).collect())
+    }
+
+    async fn in_time<T>(
+        &self,
+        step: &'static str,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, error::Error> {
+        let after = self.control_timeout;
+        match timeout(after, operation).await {
+            Ok(result) => result.map_err(|source| error::Error::Transport { step, source }),
+            Err(_) => {
+                let waiting_for = format!("the answer that the session is {step}");
+                Err(error::Error::Stalled { waiting_for, after })
+            }
         }
     }
 

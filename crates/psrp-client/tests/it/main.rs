@@ -10,6 +10,7 @@
     reason = "the helpers of a test fail by panicking, as the tests do"
 )]
 
+mod absence;
 mod conformance;
 mod economy;
 mod engine;

@@ -10,24 +10,24 @@ use psrp_client::{Error, Invocation, PoolOptions, Record, RunspacePool};
 
 use crate::server::{Habits, Line, Server};
 
-async fn open(server: &Arc<Server>) -> RunspacePool {
+pub(crate) async fn open(server: &Arc<Server>) -> RunspacePool {
     let options = PoolOptions::default().stall_timeout(Duration::from_secs(600));
     RunspacePool::open(Arc::new(Line(Arc::clone(server))), shell(), options).await.unwrap()
 }
 
-fn shell() -> ShellOptions {
+pub(crate) fn shell() -> ShellOptions {
     ShellOptions::new("http://ex01.contoso.com/PowerShell/")
 }
 
-fn command(name: &str) -> PowerShell {
+pub(crate) fn command(name: &str) -> PowerShell {
     PowerShell::new().command(Command::new(name))
 }
 
-fn count(last: i32) -> PowerShell {
+pub(crate) fn count(last: i32) -> PowerShell {
     PowerShell::new().command(Command::new("Count").parameter("To", last))
 }
 
-async fn numbers(mut invocation: Invocation) -> Result<Vec<i64>, Error> {
+pub(crate) async fn numbers(mut invocation: Invocation) -> Result<Vec<i64>, Error> {
     let mut numbers = Vec::new();
     while let Some(record) = invocation.next().await {
         match record? {
@@ -36,6 +36,14 @@ async fn numbers(mut invocation: Invocation) -> Result<Vec<i64>, Error> {
         }
     }
     Ok(numbers)
+}
+
+/// A record that is a number.
+pub(crate) fn number(record: Option<Result<Record, Error>>) -> i64 {
+    match record {
+        Some(Ok(Record::Output(value))) => value.as_i64().unwrap(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(start_paused = true)]

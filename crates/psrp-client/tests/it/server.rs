@@ -11,8 +11,9 @@ use psrp_client::psrp::{ArgumentValue, ErrorRecord, PipelineId, PowerShell, Stre
 use psrp_client::wsman::client::{BoxFuture, Error, Exchange, SoapRequest, SoapResponse};
 use psrp_client::wsman::server::{Request, parse_request, write_response};
 use psrp_client::wsman::{
-    CommandId, CommandResponse, CommandState, CreateResponse, Fault, FaultCode, Limits, MessageId,
-    Operation, ReceiveResponse, Response, SignalCode, StreamPart, Verb,
+    CommandId, CommandInfo, CommandResponse, CommandState, Connect, ConnectResponse,
+    CreateResponse, EnumerateResponse, Fault, FaultCode, Limits, MessageId, Operation,
+    ReceiveResponse, Reconnect, Response, SignalCode, StreamPart, Verb,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
@@ -28,7 +29,7 @@ pub(crate) struct Server {
 /// What a test may choose.
 #[derive(Default)]
 pub(crate) struct Habits {
-    /// Bytes of output per answer; 0 stands for everything.
+    /// Bytes of output per answer; 0 stands for everything, [`ONE_FRAGMENT`] for one.
     pub(crate) slice: usize,
     /// Receives of a command from this one on are lost.
     pub(crate) lose_receive: Option<usize>,
@@ -36,7 +37,14 @@ pub(crate) struct Habits {
     pub(crate) create_delay: Duration,
     /// The answer to the Create is lost.
     pub(crate) lose_create: bool,
+    /// The shell is never left alone, as at Exchange's own endpoint.
+    pub(crate) refuse_disconnect: bool,
+    /// So many times nobody is let back in.
+    pub(crate) refuse_reconnect: usize,
 }
+
+/// A slice of output that real servers may well send.
+pub(crate) const ONE_FRAGMENT: usize = usize::MAX;
 
 #[derive(Default)]
 struct State {
@@ -45,6 +53,8 @@ struct State {
     seen: Vec<String>,
     receives: usize,
     deleted: bool,
+    disconnected: bool,
+    refused: usize,
 }
 
 impl Server {
@@ -90,13 +100,22 @@ impl Server {
         if state.deleted {
             return Some(gone());
         }
+        if state.disconnected {
+            return Some(disconnected());
+        }
         let running = key.is_none_or(|id| state.pool.as_ref().is_some_and(|pool| pool.knows(id)));
         let queue = state.output.entry(key).or_default();
         if queue.is_empty() && running {
             return None;
         }
-        let slice =
-            if self.habits.slice == 0 { queue.len() } else { self.habits.slice.min(queue.len()) };
+        let slice = match self.habits.slice {
+            0 => queue.len(),
+            ONE_FRAGMENT if !queue.is_empty() => {
+                let length = queue.range(17..21).fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+                21 + length
+            }
+            slice => slice.min(queue.len()),
+        };
         let data: Vec<u8> = queue.drain(..slice).collect();
         let done = queue.is_empty() && !running;
         let command = key.map(|id| CommandId::from(id.uuid()));
@@ -110,6 +129,20 @@ impl Server {
     fn perform(&self, operation: &Operation) -> Response {
         let mut state = self.state.lock().unwrap();
         let response = match operation {
+            Operation::Disconnect(_) if self.habits.refuse_disconnect => denied(),
+            Operation::Disconnect(_) => {
+                state.pool.as_mut().unwrap().handle_disconnect().unwrap();
+                state.disconnected = true;
+                Response::Disconnect
+            }
+            Operation::Reconnect(reconnect) => state.reconnect(reconnect, &self.habits),
+            Operation::Connect(connect) => state.connect(connect),
+            Operation::Enumerate(_) => state.commands(),
+            Operation::Delete => {
+                state.deleted = true;
+                Response::Empty
+            }
+            _ if state.disconnected => disconnected(),
             Operation::Create(create) => {
                 let rng = rand::make_rng::<rand::rngs::StdRng>();
                 let mut pool = ServerPool::new(ServerOptions::default(), Box::new(rng));
@@ -144,10 +177,6 @@ impl Server {
                 }
                 Response::Signal
             }
-            Operation::Delete => {
-                state.deleted = true;
-                Response::Empty
-            }
             other => panic!("{} is not played", other.verb()),
         };
         state.run();
@@ -174,6 +203,44 @@ impl Server {
 }
 
 impl State {
+    fn reconnect(&mut self, reconnect: &Reconnect, habits: &Habits) -> Response {
+        if self.refused < habits.refuse_reconnect {
+            self.refused += 1;
+            return denied();
+        }
+        if reconnect.command_id.is_none() {
+            self.pool.as_mut().unwrap().handle_reconnect().unwrap();
+            self.disconnected = false;
+        }
+        Response::Reconnect
+    }
+
+    fn connect(&mut self, connect: &Connect) -> Response {
+        let mut answer = ConnectResponse::default();
+        match pipeline(connect.command_id.as_ref()) {
+            Some(id) if !self.output.contains_key(&Some(id)) => return gone(),
+            Some(_) => {}
+            None if !self.disconnected => return denied(),
+            None => {
+                let pool = self.pool.as_mut().unwrap();
+                answer.connect_xml = pool.handle_connect(&connect.connect_xml).unwrap();
+                self.disconnected = false;
+            }
+        }
+        Response::Connect(answer)
+    }
+
+    fn commands(&self) -> Response {
+        let mut answer = EnumerateResponse::default();
+        answer.end = true;
+        for id in self.output.keys().flatten() {
+            let mut command = CommandInfo::default();
+            command.command_id = Some(CommandId::from(id.uuid()));
+            answer.commands.push(command);
+        }
+        Response::Enumerate(answer)
+    }
+
     /// Does what the pipelines ask for and takes what the pool wants sent.
     fn run(&mut self) {
         let pool = self.pool.as_mut().unwrap();
@@ -245,6 +312,16 @@ fn play(pool: &mut ServerPool, id: PipelineId, powershell: &PowerShell) {
 
 fn pipeline(id: Option<&CommandId>) -> Option<PipelineId> {
     id.map(|id| PipelineId::new(id.uuid().unwrap()))
+}
+
+fn disconnected() -> Response {
+    let text = "the shell is disconnected";
+    Response::Fault(Box::new(Fault::new(FaultCode::SHELL_DISCONNECTED, "w:InternalError", text)))
+}
+
+fn denied() -> Response {
+    let text = "this cannot be done";
+    Response::Fault(Box::new(Fault::new(FaultCode::ACCESS_DENIED, "w:AccessDenied", text)))
 }
 
 fn gone() -> Response {
