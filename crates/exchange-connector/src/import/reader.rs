@@ -5,11 +5,15 @@
 //! everything there is, which is quick, and then reads what is missing by its GUIDs, a batch at a time: so each batch is
 //! gained for good, and a server that fails every few minutes is read to the end all the same.
 //!
+//! Keys that are listed, but not shown when they are asked for, are listed once more: either they are gone, or the server
+//! does not find by GUID, and then everything is read again.
+//!
 //! Either way a part is complete only when some pass over all of it ended by itself in its good final state, and every
 //! object that this pass showed was given. An object that was given and is not shown any more was taken away in the
 //! meantime. That is told by the next import, as it is for every object that is taken away just after it was read; here it
 //! is counted and logged, and nothing is said of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use exchange_cmdlets::recovery::{Again, Attempts, Decision, Failure, Over, Purpose, ReadFrom};
@@ -40,6 +44,8 @@ pub(super) struct Reader {
     pass: Pass,
     /// Whether what is missing may be asked for by its GUIDs.
     by_keys: bool,
+    /// What was asked for by its GUID since the keys were listed, and not shown.
+    unshown: HashSet<Uuid>,
     attempts: Attempts,
     /// The output of the pass, once it has begun.
     items: Option<CmdletStream<'static>>,
@@ -82,6 +88,7 @@ impl Reader {
             part: 0,
             pass: Pass::Whole,
             by_keys: true,
+            unshown: HashSet::new(),
             attempts: Attempts::new(),
             items: None,
             held: Vec::new(),
@@ -190,8 +197,26 @@ impl Reader {
                 self.run.end_whole(part);
                 Vec::new()
             }
-            Pass::Keys => self.run.end_keys(part),
-            Pass::Rest { others, .. } => others,
+            Pass::Keys => {
+                let missing = self.run.end_keys(part);
+                if missing.iter().any(|id| self.unshown.contains(id)) {
+                    tracing::warn!(
+                        "what is listed is not found by its GUID; reading everything again"
+                    );
+                    self.by_keys = false;
+                    return lines;
+                }
+                self.unshown.clear();
+                missing
+            }
+            Pass::Rest { batch, others } => {
+                self.unshown.extend(batch.into_iter().filter(|id| !self.run.has_seen(id)));
+                if others.is_empty() && !self.unshown.is_empty() {
+                    self.pass = Pass::Keys;
+                    return lines;
+                }
+                others
+            }
         };
         self.go_on_with(missing);
         lines
@@ -211,6 +236,7 @@ impl Reader {
         self.part = self.part.saturating_add(1);
         self.pass = Pass::Whole;
         self.by_keys = true;
+        self.unshown.clear();
         self.attempts = Attempts::new();
         self.gained = 0;
         self.run.begin_part();

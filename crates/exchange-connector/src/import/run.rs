@@ -101,6 +101,11 @@ impl Run {
         self.seen.len().saturating_add(self.missing.len()) >= MAX_OBJECTS
     }
 
+    /// Whether a pass showed the object itself, and not its key alone.
+    pub(super) fn has_seen(&self, id: &Uuid) -> bool {
+        self.seen.contains_key(id)
+    }
+
     /// Takes an object of a pass over everything.
     pub(super) fn object(&mut self, part: &Part, value: Value) -> Taken {
         let key = match Key::of(part, &value) {
