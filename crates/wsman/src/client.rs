@@ -10,6 +10,7 @@ mod connection;
 mod cookies;
 mod credentials;
 mod credssp;
+mod dial;
 mod error;
 mod exchange;
 mod gss;

@@ -26,6 +26,7 @@ use super::answer::Answer;
 use super::auth::SecurityContext;
 use super::body::read_body;
 use super::cookies::Cookies;
+use super::dial;
 use super::error::{Error, Phase, SecurityError};
 use super::exchange::SoapResponse;
 use super::interim::Interim;
@@ -265,9 +266,7 @@ impl Endpoint {
 
     async fn connect(&self) -> Result<TcpStream, Error> {
         let failed = |source| Error::Connect { host: self.host.clone(), port: self.port, source };
-        let tcp = TcpStream::connect((self.name(), self.port)).await.map_err(failed)?;
-        tcp.set_nodelay(true).map_err(failed)?;
-        Ok(tcp)
+        dial::connect(self.name(), self.port).await.map_err(failed)
     }
 
     /// Returns the host without the brackets that an address of IPv6 has in a URL.

@@ -13,8 +13,8 @@ use hickory_resolver::proto::rr::RData;
 use sspi::NetworkProtocol;
 use sspi::generator::NetworkRequest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
+use super::dial;
 use super::kerberos::{KerberosError, KerberosOptions, Principal};
 use super::krb5_conf::Krb5Conf;
 
@@ -136,7 +136,7 @@ impl Server {
 
     async fn ask(&self, message: &[u8]) -> io::Result<Vec<u8>> {
         let exchange = async {
-            let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            let mut stream = dial::connect(&self.host, self.port).await?;
             stream.write_all(message).await?;
             let length = stream.read_u32().await?;
             let size = usize::try_from(length).ok().filter(|size| *size <= LARGEST_ANSWER);

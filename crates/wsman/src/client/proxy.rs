@@ -6,7 +6,6 @@
 //! a proxy that forwards requests shares its connections out as it pleases.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
+use super::dial;
 use super::error::Error;
 use super::no_proxy::is_exempt;
 use crate::xml::encode_base64;
@@ -148,13 +148,9 @@ impl Proxy {
 
     async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, ProxyProblem> {
         let lost = ProxyProblem::Unreachable;
-        let mut stream = match &self.host {
-            Host::Domain(name) => TcpStream::connect((name.as_str(), self.port)).await,
-            Host::Ipv4(address) => TcpStream::connect((IpAddr::from(*address), self.port)).await,
-            Host::Ipv6(address) => TcpStream::connect((IpAddr::from(*address), self.port)).await,
-        }
-        .map_err(lost)?;
-        stream.set_nodelay(true).map_err(lost)?;
+        let name = self.host.to_string();
+        let name = name.trim_matches(['[', ']']);
+        let mut stream = dial::connect(name, self.port).await.map_err(lost)?;
         stream.write_all(self.request(host, port).as_bytes()).await.map_err(lost)?;
         match status(&read_head(&mut stream).await?).ok_or(ProxyProblem::NotHttp)? {
             200..=299 => Ok(stream),

@@ -68,6 +68,7 @@ impl FaultCode {
         match self {
             Self::OPERATION_TIMED_OUT if !receive => Advice::Unknown,
             Self::SERVICE_STREAM_DISCONNECTED if !receive => Advice::Unknown,
+            Self::HTTP_SERVER_ERROR if !receive && verb != Verb::Create => Advice::Unknown,
             code => code.entry().map_or(Advice::Never, |entry| entry.2),
         }
     }
