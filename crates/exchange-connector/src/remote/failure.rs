@@ -68,12 +68,14 @@ fn of_exchange(error: &HttpError) -> Failure {
         return Failure::new(Cause::Denied, Ran::No);
     }
     match error {
-        HttpError::Connect { .. }
-        | HttpError::Proxy { .. }
-        | HttpError::Tls { .. }
-        | HttpError::Kerberos(_) => Failure::new(Cause::Connection, Ran::No),
+        HttpError::Connect { .. } | HttpError::Kerberos(_) => {
+            Failure::new(Cause::Connection, Ran::No)
+        }
+        HttpError::Proxy { .. } | HttpError::Tls { .. } if error.advice() == Advice::Later => {
+            Failure::new(Cause::Connection, Ran::No)
+        }
         HttpError::Lost { .. } => Failure::new(Cause::Connection, Ran::Unknown),
-        HttpError::Timeout { phase: Phase::Answer, .. } => {
+        HttpError::Timeout { phase: Phase::Answer | Phase::Body, .. } => {
             Failure::new(Cause::Stalled, Ran::Unknown)
         }
         HttpError::Timeout { .. } => Failure::new(Cause::Connection, Ran::No),
@@ -98,9 +100,13 @@ fn of_exchange(error: &HttpError) -> Failure {
             Advice::NewShell | Advice::Unknown => Failure::new(Cause::Session, Ran::Unknown),
             _ => Failure::new(Cause::Refused, Ran::No),
         },
-        HttpError::TooLarge { .. } | HttpError::ClearAnswer { .. } | HttpError::Decode { .. } => {
-            Failure::new(Cause::Protocol, Ran::Unknown)
-        }
+        HttpError::TooLarge { .. }
+        | HttpError::Compressed { .. }
+        | HttpError::Malformed { .. }
+        | HttpError::TooManyInterim { .. }
+        | HttpError::ClearAnswer { .. }
+        | HttpError::Unseal { .. }
+        | HttpError::Decode { .. } => Failure::new(Cause::Protocol, Ran::Unknown),
         _ => Failure::new(Cause::Refused, Ran::No),
     }
 }
@@ -199,7 +205,13 @@ fn of_fault(fault: &Fault) -> fn(BoxError) -> TransportError {
 const NO_SHELL: [FaultCode; 3] =
     [FaultCode::UNEXPECTED_SELECTORS, FaultCode::SHELL_CLOSED, FaultCode::SHELL_NOT_INITIALIZED];
 
-const WRAPPERS: [FaultCode; 2] = [FaultCode::MANAGED_EXCEPTION, FaultCode::PROVIDER_FAILURE];
+const WRAPPERS: [FaultCode; 5] = [
+    FaultCode::MANAGED_EXCEPTION,
+    FaultCode::PROVIDER_FAILURE,
+    FaultCode::NO_RESPONSE_DATA,
+    FaultCode::INVALID_SOAP_FAULT,
+    FaultCode::INVALID_CONTENT_TYPE,
+];
 
 fn is_throttled(error: &HttpError) -> bool {
     match error {
