@@ -29,6 +29,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "N", require_equals = true, num_args = 0..=1, default_missing_value = "100")]
     pub(crate) simulate: Option<usize>,
 
+    /// Which kind of organisation `--simulate` plays.
+    #[arg(long, global = true, value_name = "T", value_enum, ignore_case = true, default_value_t = Infrastructure::OnPremises)]
+    pub(crate) simulate_as: Infrastructure,
+
     /// How much to log to standard error.
     #[arg(long, global = true, value_enum, default_value_t = LogLevel::Warn, value_name = "LEVEL")]
     pub(crate) log_level: LogLevel,
@@ -169,6 +173,20 @@ pub(crate) enum Infrastructure {
     /// And remote mailboxes, whose mailbox is in the cloud.
     #[value(name = "Hybrid")]
     Hybrid,
+    /// The service, by its admin API.
+    #[value(name = "Cloud")]
+    Cloud,
+}
+
+impl Infrastructure {
+    /// Returns the simulator's name for it.
+    pub(crate) const fn simulated(self) -> exchange_sim::Infrastructure {
+        match self {
+            Self::OnPremises => exchange_sim::Infrastructure::OnPremises,
+            Self::Hybrid => exchange_sim::Infrastructure::Hybrid,
+            Self::Cloud => exchange_sim::Infrastructure::Cloud,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\

@@ -64,7 +64,9 @@ async fn settings(global: &Global) -> Result<(Settings, Option<Simulator>), u8> 
         complain("nothing to talk to: name a settings file with --config FILE, or use --simulate");
         return Err(USAGE);
     };
-    let simulator = match Simulator::start(SimOptions::default().mailboxes(mailboxes)).await {
+    let options =
+        SimOptions::default().mailboxes(mailboxes).infrastructure(global.simulate_as.simulated());
+    let simulator = match Simulator::start(options).await {
         Ok(simulator) => simulator,
         Err(error) => {
             complain(&format!(

@@ -10,6 +10,8 @@ use clixml::Value;
 use exchange_cmdlets::{ErrorClass, ErrorRecord, Retry, TransportError, WarningKind, classify};
 use serde_json::{Map, Value as Json};
 
+use crate::members::{Envelope, Row, Rows};
+use crate::rest::RestAnswer;
 use crate::{error_body, row};
 
 /// How many characters of an unreadable body an error shows.
@@ -27,6 +29,8 @@ pub struct Answer {
     ///
     /// It comes from the peer. Before a token goes there, the host has to be checked.
     pub next_link: Option<String>,
+    /// What was wrong with single rows, one sentence each: a member that stood there twice with different values.
+    pub faults: Vec<String>,
 }
 
 /// Why an answer holds no output.
@@ -60,6 +64,20 @@ pub enum AnswerError {
 }
 
 impl Answer {
+    /// Reads what came over the seam: a good answer has to say that it is JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`], as of [`Self::parse`].
+    pub fn read(answer: &RestAnswer) -> Result<Self, AnswerError> {
+        let is_json = |kind: &str| kind.to_ascii_lowercase().contains("json");
+        let other = answer.value("Content-Type").is_some_and(|kind| !is_json(kind));
+        if (200..300).contains(&answer.status) && other && !answer.body.is_empty() {
+            return Err(AnswerError::Malformed { expected: "content of type application/json" });
+        }
+        Self::parse(answer.status, &answer.body).map_err(|error| error.named(answer))
+    }
+
     /// Reads an answer by its HTTP status and its whole body, decompressed.
     ///
     /// # Errors
@@ -67,10 +85,10 @@ impl Answer {
     /// [`AnswerError`]: the cmdlet's own error where the body tells it, else what the status means.
     pub fn parse(status: u16, body: &[u8]) -> Result<Self, AnswerError> {
         let good = (200..300).contains(&status);
-        match read_object(body) {
-            Some(mut members) => match take_error(&mut members, good) {
-                Some(error) => Err(cmdlet_error(status, error, &members)),
-                None if good => Self::from_members(members),
+        match read_envelope(body) {
+            Some(mut envelope) => match take_error(&mut envelope.rest.map, good) {
+                Some(error) => Err(cmdlet_error(status, error, &envelope.rest.map)),
+                None if good => Self::from_envelope(envelope),
                 None => Err(bad_status(status, body)),
             },
             None if good && body.iter().all(u8::is_ascii_whitespace) => Ok(Self::default()),
@@ -85,11 +103,19 @@ impl Answer {
         self.warnings.iter().any(|warning| WarningKind::of(warning) == WarningKind::Truncated)
     }
 
-    fn from_members(mut members: Map<String, Json>) -> Result<Self, AnswerError> {
-        let rows = match members.remove("value") {
-            Some(Json::Array(rows)) => rows.into_iter().map(read_row).collect::<Result<_, _>>()?,
-            Some(Json::Null) | None => Vec::new(),
-            Some(_) => return Err(AnswerError::Malformed { expected: "a list of rows" }),
+    fn from_envelope(envelope: Envelope) -> Result<Self, AnswerError> {
+        let members = envelope.rest.map;
+        if envelope.rest.doubled.is_some() {
+            return Err(AnswerError::Malformed { expected: "every member once" });
+        }
+        let mut faults = Vec::new();
+        let rows = match envelope.rows {
+            Rows::List(rows) => {
+                rows.into_iter().map(|row| read_row(row, &mut faults)).collect::<Result<_, _>>()?
+            }
+            Rows::Missing => Vec::new(),
+            Rows::Other => return Err(AnswerError::Malformed { expected: "a list of rows" }),
+            Rows::Doubled => return Err(AnswerError::Malformed { expected: "one list of rows" }),
         };
         let next_link = members.get("@odata.nextLink").and_then(Json::as_str).map(str::trim);
         let next_link = next_link.filter(|link| !link.is_empty()).map(str::to_owned);
@@ -97,7 +123,7 @@ impl Answer {
         if next_link.is_some() {
             warnings.retain(|warning| WarningKind::of(warning) != WarningKind::Truncated);
         }
-        Ok(Self { rows, warnings, next_link })
+        Ok(Self { rows, warnings, next_link, faults })
     }
 }
 
@@ -128,6 +154,27 @@ impl AnswerError {
         match self {
             Self::Cmdlet { record, .. } => Some(record),
             _ => None,
+        }
+    }
+
+    /// Completes an error that says nothing of its exception with the header that names it.
+    fn named(mut self, answer: &RestAnswer) -> Self {
+        if let Self::Cmdlet { record, .. } = &mut self
+            && record.reason.is_empty()
+            && let Some(name) = answer.value("X-ExceptionType")
+        {
+            record.reason = name.rsplit('.').next().unwrap_or(name).trim().to_owned();
+            record.exception_types.push(name.trim().to_owned());
+        }
+        self
+    }
+
+    /// Returns the HTTP status, when it was one that says something went wrong.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Cmdlet { status, .. } | Self::Status { status, .. } => Some(*status),
+            Self::Malformed { .. } => None,
         }
     }
 
@@ -189,12 +236,9 @@ impl From<AnswerError> for TransportError {
 }
 
 /// Reads the JSON object a body begins with; what follows it is ignored.
-fn read_object(body: &[u8]) -> Option<Map<String, Json>> {
+fn read_envelope(body: &[u8]) -> Option<Envelope> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    match serde_json::Deserializer::from_slice(body).into_iter::<Json>().next() {
-        Some(Ok(Json::Object(members))) => Some(members),
-        _ => None,
-    }
+    serde_json::Deserializer::from_slice(body).into_iter::<Envelope>().next()?.ok()
 }
 
 /// Takes the error out of a body; in a good answer it may stand in a list of its own.
@@ -226,11 +270,17 @@ fn warnings(members: &Map<String, Json>) -> Vec<String> {
     lists.flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
-fn read_row(row: Json) -> Result<Value, AnswerError> {
+fn read_row(row: Row, faults: &mut Vec<String>) -> Result<Value, AnswerError> {
     match row {
-        Json::Object(members) => Ok(row::object(members)),
-        Json::String(text) => Ok(text.into()),
-        _ => Err(AnswerError::Malformed { expected: "rows that are objects" }),
+        Row::Object(members) => {
+            if let Some(name) = members.doubled {
+                let of = members.map.get("Name").and_then(Json::as_str).unwrap_or_default();
+                faults.push(format!("the row {of:?} carries {name} twice, with different values"));
+            }
+            Ok(row::object(members.map))
+        }
+        Row::Other(Json::String(text)) => Ok(text.into()),
+        Row::Other(_) => Err(AnswerError::Malformed { expected: "rows that are objects" }),
     }
 }
 
@@ -248,6 +298,7 @@ mod tests {
     use exchange_cmdlets::{ErrorClass, Retry, TransportError};
 
     use super::{Answer, AnswerError};
+    use crate::rest::RestAnswer;
 
     fn fail(status: u16, body: &[u8]) -> AnswerError {
         Answer::parse(status, body).expect_err("the answer is a bad one")
@@ -288,8 +339,31 @@ mod tests {
 
     #[test]
     fn of_duplicate_members_the_last_counts() {
-        let answer = Answer::parse(200, br#"{"value":[{"A":1,"A":2}]}"#).unwrap();
+        let answer = Answer::parse(200, br#"{"value":[{"A":1,"A":2,"B":[1],"B":[1]}]}"#).unwrap();
         assert_eq!(answer.rows[0].property("A").and_then(clixml::Value::as_i64), Some(2));
+        let expected = "the row \"\" carries A twice, with different values";
+        assert_eq!(answer.faults, [expected], "and it is told, unless both say the same");
+        let answer = Answer::parse(200, br#"{"value":[{"Guid":"a","GUID":"b"}]}"#).unwrap();
+        assert_eq!(answer.faults.len(), 1, "names differ in more than case");
+        for body in
+            [r#"{"value":[],"value":[]}"#, r#"{"@odata.nextLink":"a","@odata.nextLink":"b"}"#]
+        {
+            let error = fail(200, body.as_bytes());
+            assert!(matches!(error, AnswerError::Malformed { .. }), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_good_answer_has_to_be_json() {
+        let page = RestAnswer::new(200, "{}").header("Content-Type", "text/html");
+        assert!(matches!(Answer::read(&page), Err(AnswerError::Malformed { .. })));
+        let json =
+            RestAnswer::new(200, "{}").header("content-type", "application/JSON; charset=utf-8");
+        assert_eq!(Answer::read(&json).unwrap(), Answer::default());
+        let named = RestAnswer::new(400, r#"{"error":{"message":"m"}}"#)
+            .header("X-ExceptionType", "A.B.ServerBusyException");
+        let error = Answer::read(&named).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Transient, "a header names the exception");
     }
 
     #[test]

@@ -1,43 +1,96 @@
-//! Requests and answers of the Exchange Online admin API.
+//! Exchange Online over its admin API.
 //!
 //! In the service a cmdlet travels as one JSON request, `POST …/adminapi/beta/<tenant>/InvokeCommand`, and its output
-//! comes back as pages of JSON rows. This crate turns a [`CmdletCall`](exchange_cmdlets::CmdletCall) into such a request
-//! and an answer into the objects and errors that remote PowerShell would have given, so that everything above is the
-//! same for both.
+//! comes back as pages of JSON rows. [`ExchangeOnline`] signs in, sends, waits, follows pages and redirects, and gives the
+//! objects and errors that remote PowerShell would have given: it is a
+//! [`CmdletTransport`](exchange_cmdlets::CmdletTransport), so that everything above it is the same for both. Which cmdlets
+//! to send is left to the caller.
 //!
-//! It is the codec alone. **There is no driver yet**: no HTTP, no sign-in, no retries, no following of links, and no
-//! [`CmdletTransport`](exchange_cmdlets::CmdletTransport). Secrets are refused, because the service wants them encrypted
-//! under a key that only a driver can fetch.
-//!
-//! Begin with [`Request::new`] and [`Answer::parse`].
+//! Begin with [`OnlineOptions`], [`Credential`] and [`ExchangeOnline`]. The codec can be used alone, see [`Request`] and
+//! [`Answer`]; the network stands behind the trait [`RestExchange`], so that a script or a recording can take its place.
 //!
 //! ```
-//! use exchange_cmdlets::{ErrorClass, GetMailbox, Cmdlet as _, Identity};
-//! use exchange_online::{Answer, AnswerError, Request};
+//! use std::sync::{Arc, Mutex};
 //!
-//! let call = GetMailbox::new(Identity::new("ann@contoso.com")?).into_call();
-//! let request = Request::new(&call)?;
-//! let expected = r#"{"CmdletInput":{"CmdletName":"Get-Mailbox","Parameters":{"Identity":"ann@contoso.com"}}}"#;
-//! assert_eq!(request.body(), expected);
+//! use exchange_cmdlets::{CmdletCall, CmdletItem, CmdletTransport};
+//! use exchange_online::{
+//!     Credential, ExchangeOnline, OnlineOptions, RestAnswer, RestExchange, RestFuture, RestRequest,
+//! };
+//! use futures_util::StreamExt as _;
 //!
-//! let answer = Answer::parse(200, br##"{"value":[{"Name":"Ann","Guid@odata.type":"#Guid",
-//!     "Guid":"9b9387fe-e1b1-4695-97bd-b0a0bebe7ce2"}]}"##)?;
-//! assert_eq!(answer.rows[0].property("Name").and_then(|name| name.as_str()), Some("Ann"));
+//! /// A service of three answers: a token, and two pages.
+//! struct Script(Mutex<Vec<RestAnswer>>);
 //!
-//! let refused = Answer::parse(400, br#"{"error":{"code":"BadRequest","message":"Error executing cmdlet","details":[
-//!     {"message":"Ex1|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|'x' is not there."}]}}"#);
-//! let error = refused.unwrap_err();
-//! assert_eq!((error.class(), error.to_string()), (ErrorClass::NotFound, "'x' is not there.".to_owned()));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! impl RestExchange for Script {
+//!     fn send(&self, _request: RestRequest) -> RestFuture<'_> {
+//!         let answer = self.0.lock().unwrap().pop().expect("three requests are made");
+//!         Box::pin(async { Ok(answer) })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let script = Script(Mutex::new(vec![
+//!     RestAnswer::new(200, r#"{"value":[{"Name":"Bob"}]}"#),
+//!     RestAnswer::new(200, r#"{"value":[{"Name":"Ann"}],"@odata.nextLink":"https://outlook.office365.com/?$skiptoken=1"}"#),
+//!     RestAnswer::new(200, r#"{"access_token":"t","expires_in":3600}"#),
+//! ]));
+//! let credential = Credential::client_secret(uuid::Uuid::from_u128(1), "secret".into());
+//! let options = OnlineOptions::new("contoso.onmicrosoft.com", credential);
+//! let online = ExchangeOnline::over(options, Arc::new(script));
+//! let mut items = online.invoke(CmdletCall::new("Get-Mailbox").parameter("ResultSize", "Unlimited"));
+//! let mut names = Vec::new();
+//! while let Some(item) = items.next().await {
+//!     if let CmdletItem::Object(row) = item.expect("the pages are good") {
+//!         names.push(row.property("Name").and_then(|name| name.as_str().map(str::to_owned)));
+//!     }
+//! }
+//! assert_eq!(names, [Some("Ann".to_owned()), Some("Bob".to_owned())]);
+//! # }
 //! ```
+//!
+//! # What is promised
+//!
+//! - A list ends well only when its last page came. An expired link, a loop, a link to another host, a doubled member or a
+//!   body that is no JSON end it in an error that names the reason.
+//! - A token, an assertion or a password goes to the configured addresses, by https or to this machine, and to hosts that
+//!   the service redirects to below its own domain; nowhere else.
+//! - What may have happened is not repeated: of calls that write, `Set-` alone is, and only after an answer.
+//! - Bodies, pages, redirects, waits and attempts are bounded, see [`OnlineOptions`] and [`HttpOptions`].
 //!
 //! The interface is the private one between the service and its own PowerShell module; nothing specifies it. There are
 //! no features.
 
 mod answer;
+mod assertion;
+mod certificate;
+mod error;
 mod error_body;
+mod http;
+mod link;
+mod members;
+mod online;
+mod options;
+mod parameters;
+mod password_key;
 mod request;
+mod rest;
 mod row;
+mod sign_in;
+mod token;
+mod token_source;
 
 pub use answer::{Answer, AnswerError};
+pub use assertion::{ASSERTION_LIFETIME, AssertionAlgorithm, AssertionError, Claims, assertion};
+pub use certificate::{CertificateError, ClientCertificate, Thumbprint, ThumbprintError};
+pub use error::OnlineError;
+pub use http::{HttpExchange, HttpOptions, HttpSettingsError};
+pub use link::LinkError;
+pub use online::ExchangeOnline;
+pub use options::{Credential, OnlineOptions};
+pub use parameters::has_parameter;
+pub use password_key::{PasswordKey, PasswordKeyError};
 pub use request::{EncodeError, MAX_PAGE_SIZE, Request};
+pub use rest::{Method, RestAnswer, RestError, RestExchange, RestFuture, RestRequest};
+pub use sign_in::{AccessError, SignInError, TokenRefusal};
+pub use token::{PERMISSION, PUBLIC_CLIENT, TokenClaims};

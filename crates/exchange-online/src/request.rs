@@ -7,6 +7,9 @@ use clixml::{DateTime, DateTimeKind, Value};
 use exchange_cmdlets::{CmdletCall, ParameterValue};
 use serde_json::{Map, Number, Value as Json, json};
 
+use crate::parameters::{has_cmdlet, has_parameter};
+use crate::password_key::{PasswordKey, PasswordKeyError};
+
 /// The most rows a page may have.
 pub const MAX_PAGE_SIZE: u16 = 1000;
 
@@ -36,17 +39,28 @@ pub struct Request {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The argument is a secret, which only travels encrypted under a key of the service.
-    #[error("parameter {parameter} is a secret, which cannot be sent yet")]
+    /// The argument is a secret, which travels encrypted under a key of the service, and that did not succeed.
+    #[error("the secret in parameter {parameter} cannot be sent")]
     Secret {
         /// The parameter.
         parameter: String,
+        /// Why.
+        #[source]
+        source: PasswordKeyError,
     },
-    /// The parameter exists on-premises only.
-    #[error("parameter {parameter} exists on-premises only")]
-    OnPremisesOnly {
+    /// The service's cmdlet does not have the parameter; sending it would fail the call without naming it.
+    #[error("{cmdlet} of Exchange Online has no parameter {parameter}")]
+    NotInCloud {
+        /// The cmdlet.
+        cmdlet: String,
         /// The parameter.
         parameter: String,
+    },
+    /// The cmdlet exists on-premises only.
+    #[error("{cmdlet} exists on-premises only")]
+    NoCmdlet {
+        /// The cmdlet.
+        cmdlet: String,
     },
     /// The argument is of a kind the interface has no form for.
     #[error("parameter {parameter} has a value that cannot be sent")]
@@ -67,11 +81,33 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] naming the argument that stands in the way.
+    /// [`EncodeError`] naming the argument that stands in the way; any secret does, see [`Self::with_key`].
     pub fn new(call: &CmdletCall) -> Result<Self, EncodeError> {
+        Self::build(call, None)
+    }
+
+    /// Makes the request of a call that has secrets, encrypted under the service's key.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] naming the argument that stands in the way.
+    pub fn with_key(call: &CmdletCall, key: &PasswordKey) -> Result<Self, EncodeError> {
+        Self::build(call, Some(key))
+    }
+
+    fn build(call: &CmdletCall, key: Option<&PasswordKey>) -> Result<Self, EncodeError> {
+        if !has_cmdlet(&call.name) {
+            return Err(EncodeError::NoCmdlet { cmdlet: call.name.to_string() });
+        }
         let mut parameters = Map::new();
         for (name, value) in &call.parameters {
-            add_parameter(&mut parameters, name, value)?;
+            if !has_parameter(&call.name, name) {
+                return Err(EncodeError::NotInCloud {
+                    cmdlet: call.name.to_string(),
+                    parameter: name.clone(),
+                });
+            }
+            add_parameter(&mut parameters, name, value, key)?;
         }
         let body =
             json!({"CmdletInput": {"CmdletName": call.name, "Parameters": parameters}}).to_string();
@@ -119,14 +155,17 @@ fn add_parameter(
     parameters: &mut Map<String, Json>,
     name: &str,
     value: &ParameterValue,
+    key: Option<&PasswordKey>,
 ) -> Result<(), EncodeError> {
     let parameter = || name.to_owned();
-    if name.eq_ignore_ascii_case("DomainController") {
-        return Err(EncodeError::OnPremisesOnly { parameter: parameter() });
-    }
     let value = match value {
         ParameterValue::Switch(on) => Json::Bool(*on),
-        ParameterValue::Secret(_) => return Err(EncodeError::Secret { parameter: parameter() }),
+        ParameterValue::Secret(secret) => {
+            let encrypted = key.ok_or(PasswordKeyError::NoKey);
+            let encrypted = encrypted.and_then(|key| key.encrypt(secret, &mut rand::rng()));
+            let failed = |source| EncodeError::Secret { parameter: parameter(), source };
+            encrypted.map_err(failed)?.into()
+        }
         ParameterValue::Value(value) => {
             if let Some(kind) = collection_type(value) {
                 parameters.insert(format!("{name}{TYPE}"), kind.into());
@@ -326,14 +365,17 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_is_refused_by_name() {
         let refused = |call: &CmdletCall| Request::new(call).unwrap_err();
-        let parameter = "Password".to_owned();
         let call = CmdletCall::new("New-Mailbox").secret("Password", SecretString::from("pw"));
-        assert_eq!(refused(&call), EncodeError::Secret { parameter });
+        assert!(
+            matches!(refused(&call), EncodeError::Secret { parameter, .. } if parameter == "Password")
+        );
         let call = CmdletCall::new("Get-Mailbox").parameter("domaincontroller", "dc01");
         assert_eq!(
-            refused(&call),
-            EncodeError::OnPremisesOnly { parameter: "domaincontroller".to_owned() }
+            refused(&call).to_string(),
+            "Get-Mailbox of Exchange Online has no parameter domaincontroller"
         );
+        let call = CmdletCall::new("Get-RemoteMailbox");
+        assert_eq!(refused(&call).to_string(), "Get-RemoteMailbox exists on-premises only");
         let call = CmdletCall::new("Set-Mailbox").parameter("P", Value::ScriptBlock("1".into()));
         assert_eq!(refused(&call), EncodeError::Value { parameter: "P".to_owned() });
         let call = CmdletCall::new("Get-Mailbox").select(["Guid&x"]);

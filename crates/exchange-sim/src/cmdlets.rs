@@ -162,6 +162,20 @@ impl Exchange {
         }
     }
 
+    /// Frees all recipients of address policies: the service has none.
+    pub(crate) fn detach_policies(&mut self) {
+        let bound: Vec<_> = self
+            .directory
+            .recipients()
+            .filter(|recipient| recipient.email_address_policy_enabled)
+            .cloned()
+            .collect();
+        for mut recipient in bound {
+            recipient.email_address_policy_enabled = false;
+            self.directory.replace(recipient);
+        }
+    }
+
     /// Stops the clock at a time, for tests.
     pub const fn set_time(&mut self, now: OffsetDateTime) {
         self.clock = Clock::Fixed(now);

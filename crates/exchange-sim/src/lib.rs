@@ -8,6 +8,9 @@
 //! make the same mistake on both sides. Only its NTLM and SPNEGO halves and the framing of sealed answers are written apart
 //! from the client's. Recordings of real servers, other people's clients and a real PowerShell judge the codecs.
 //!
+//! With [`Infrastructure::Cloud`] it is the service instead: a token endpoint and the admin API over the same cmdlets and
+//! directory.
+//!
 //! What it leaves to others: nothing here knows the connector. The real thing differs in more than this, but these were left
 //! out on purpose: Kerberos, groups and contacts, roles, replication between the domain controllers, mailbox contents.
 //!
@@ -46,6 +49,7 @@
 //! [MS-NLMP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-nlmp/
 //! [RFC 4178]: https://www.rfc-editor.org/rfc/rfc4178
 
+mod cloud;
 mod cmdlets;
 mod directory;
 mod fault;

@@ -15,6 +15,8 @@ pub enum Infrastructure {
     OnPremises,
     /// Four of five mailboxes are remote mailboxes, whose mailbox is in the service; the rest is local.
     Hybrid,
+    /// Every mailbox is in the service, which is reached by its admin API.
+    Cloud,
 }
 
 impl Infrastructure {
@@ -24,6 +26,7 @@ impl Infrastructure {
         match self {
             Self::OnPremises => "OnPremises",
             Self::Hybrid => "Hybrid",
+            Self::Cloud => "Cloud",
         }
     }
 }
@@ -32,7 +35,7 @@ impl std::str::FromStr for Infrastructure {
     type Err = UnknownInfrastructure;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::OnPremises, Self::Hybrid]
+        [Self::OnPremises, Self::Hybrid, Self::Cloud]
             .into_iter()
             .find(|kind| kind.name().eq_ignore_ascii_case(text))
             .ok_or_else(|| UnknownInfrastructure { text: text.to_owned() })
@@ -54,7 +57,7 @@ pub enum ManagementTools {
 
 /// The text names no infrastructure that can be simulated.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` is not a simulated infrastructure, expected OnPremises or Hybrid")]
+#[error("`{text}` is not a simulated infrastructure, expected OnPremises, Hybrid or Cloud")]
 #[non_exhaustive]
 pub struct UnknownInfrastructure {
     /// The refused text.
@@ -86,6 +89,11 @@ pub struct SimOptions {
     pub(crate) passwords_over_basic: bool,
     pub(crate) management_tools: ManagementTools,
     pub(crate) tls: Option<PathBuf>,
+    pub(crate) application_certificate: Option<Vec<u8>>,
+    pub(crate) application_roles: Vec<String>,
+    pub(crate) exchange_role: bool,
+    pub(crate) token_life: Duration,
+    pub(crate) page_size: usize,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -106,6 +114,11 @@ impl Default for SimOptions {
             passwords_over_basic: false,
             management_tools: ManagementTools::Full,
             tls: None,
+            application_certificate: None,
+            application_roles: vec!["Exchange.ManageAsApp".to_owned()],
+            exchange_role: true,
+            token_life: Duration::from_secs(3599),
+            page_size: 1000,
             faults: Vec::new(),
         }
     }
@@ -211,6 +224,41 @@ impl SimOptions {
     #[must_use]
     pub fn tls(mut self, ca_file: impl Into<PathBuf>) -> Self {
         self.tls = Some(ca_file.into());
+        self
+    }
+
+    /// Registers a certificate, in DER, with the application of the cloud. Default: none, the application has a secret.
+    #[must_use]
+    pub fn application_certificate(mut self, der: impl Into<Vec<u8>>) -> Self {
+        self.application_certificate = Some(der.into());
+        self
+    }
+
+    /// Sets the permissions of the cloud's application. Default: `Exchange.ManageAsApp`.
+    #[must_use]
+    pub fn application_roles<I: IntoIterator<Item: Into<String>>>(mut self, roles: I) -> Self {
+        self.application_roles = roles.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets whether the cloud's accounts have a role that lets them run cmdlets. Default: yes.
+    #[must_use]
+    pub const fn exchange_role(mut self, has: bool) -> Self {
+        self.exchange_role = has;
+        self
+    }
+
+    /// Sets how long a token of the cloud lives. Default: an hour less a second.
+    #[must_use]
+    pub const fn token_life(mut self, life: Duration) -> Self {
+        self.token_life = life;
+        self
+    }
+
+    /// Sets how many rows a page of the cloud has at most; at least one. Default: 1000.
+    #[must_use]
+    pub const fn page_size(mut self, rows: usize) -> Self {
+        self.page_size = if rows == 0 { 1 } else { rows };
         self
     }
 

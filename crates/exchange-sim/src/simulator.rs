@@ -10,13 +10,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::cloud::{self, Cloud};
 use crate::cmdlets::{Call, Exchange};
 use crate::directory::{Directory, Recipient};
 use crate::fault::FaultPlan;
 use crate::http::{Account, CertificateError, Service, Shells, USER, certificate, serve};
 use crate::options::{Infrastructure, SimOptions};
 
-const PASSWORD: &str = "Simulated-Passw0rd!";
+pub(crate) const PASSWORD: &str = "Simulated-Passw0rd!";
 
 /// The simulator could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -88,10 +89,33 @@ impl Simulator {
         self.address
     }
 
-    /// Returns the URL of its endpoint.
+    /// Returns the URL of its endpoint; in the cloud that of both the token endpoint and the API.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}/PowerShell/", self.scheme(), self.address)
+        match self.infrastructure {
+            Infrastructure::Cloud => format!("{}://{}", self.scheme(), self.address),
+            Infrastructure::OnPremises | Infrastructure::Hybrid => {
+                format!("{}://{}/PowerShell/", self.scheme(), self.address)
+            }
+        }
+    }
+
+    /// Returns the id of the one application that may sign in to the cloud.
+    #[must_use]
+    pub const fn application_id(&self) -> uuid::Uuid {
+        cloud::APPLICATION
+    }
+
+    /// Returns that application's secret; it is no secret.
+    #[must_use]
+    pub const fn application_secret(&self) -> &'static str {
+        cloud::SECRET
+    }
+
+    /// Returns the name of the cloud's tenant.
+    #[must_use]
+    pub const fn organization(&self) -> &'static str {
+        cloud::ORGANIZATION
     }
 
     /// Returns the URL of its WinRM service.
@@ -122,10 +146,36 @@ impl Simulator {
         &self.service.hostname
     }
 
-    /// Returns connector settings that reach it, with NTLM and message encryption.
+    /// Returns connector settings that reach it, with NTLM and message encryption; in the cloud with the application's
+    /// secret.
     #[must_use]
     pub fn settings_toml(&self) -> String {
-        self.settings("Negotiate")
+        match self.infrastructure {
+            Infrastructure::Cloud => self.cloud_settings(
+                &format!("application_id = \"{}\"\n", cloud::APPLICATION),
+                &format!("client_secret = \"{}\"\n", cloud::SECRET),
+            ),
+            Infrastructure::OnPremises | Infrastructure::Hybrid => self.settings("Negotiate"),
+        }
+    }
+
+    /// Returns connector settings that reach the cloud with the certificate in a file.
+    #[must_use]
+    pub fn settings_toml_certificate(&self, file: &std::path::Path, thumbprint: &str) -> String {
+        let who = format!(
+            "certificate_thumbprint = \"{thumbprint}\"\napplication_id = \"{}\"\n",
+            cloud::APPLICATION
+        );
+        self.cloud_settings(&who, &format!("certificate_file = '{}'\n", file.display()))
+    }
+
+    fn cloud_settings(&self, who: &str, proof: &str) -> String {
+        let url = self.url();
+        format!(
+            "infrastructure_type = \"Cloud\"\n{who}organization = \"{}\"\ncreate_method = \"New\"\nexcluded_smtp_domains = [\"mail.onmicrosoft.com\"]\n\n[cloud]\n{proof}authority_url = \"{url}\"\napi_url = \"{url}\"\n{}",
+            cloud::ORGANIZATION,
+            self.ca_setting(),
+        )
     }
 
     /// Returns connector settings that reach its WinRM service, with NTLM and message encryption.
@@ -146,18 +196,19 @@ impl Simulator {
         }
     }
 
+    fn ca_setting(&self) -> String {
+        let file = self.ca_file.as_ref();
+        file.map(|file| format!("ca_file = {:?}\n", file.display().to_string())).unwrap_or_default()
+    }
+
     fn settings(&self, method: &str) -> String {
-        let ca_file = self
-            .ca_file
-            .as_ref()
-            .map(|file| format!("ca_file = {:?}\n", file.display().to_string()));
         format!(
             "infrastructure_type = \"{}\"\nhostname = \"{}\"\nauthentication_method = \"{method}\"\nusername = '{}'\npassword = \"{PASSWORD}\"\ncreate_method = \"New\"\nexcluded_smtp_domains = [\"mail.onmicrosoft.com\"]\n\n[endpoint]\nurl = \"{}\"\n{}",
             self.infrastructure.name(),
             self.hostname(),
             self.user(),
             self.url(),
-            ca_file.unwrap_or_default(),
+            self.ca_setting(),
         )
     }
 
@@ -200,6 +251,9 @@ impl Simulator {
 
 fn service(options: &SimOptions) -> Service {
     let shells = Shells::new(options);
+    if options.infrastructure == Infrastructure::Cloud {
+        shells.exchange().detach_policies();
+    }
     let organization = shells.exchange().directory().organization().clone();
     let hostname = format!("{}.{}", organization.server.to_lowercase(), organization.domain);
     let account = Account {
@@ -216,5 +270,6 @@ fn service(options: &SimOptions) -> Service {
         hostname,
         allow_unencrypted: options.allow_unencrypted,
         tls: None,
+        cloud: (options.infrastructure == Infrastructure::Cloud).then(|| Cloud::new(options)),
     }
 }

@@ -7,19 +7,15 @@ use exchange_connector::report;
 use exchange_sim::{Fault, SimOptions, Simulator, serve_stdio};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
-use crate::args::{Infrastructure, Simulate};
+use crate::args::Simulate;
 use crate::interrupt::Interrupt;
 use crate::{DONE, INTERRUPTED, USAGE, complain};
 
 pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
-    let infrastructure = match options.infrastructure {
-        Infrastructure::OnPremises => exchange_sim::Infrastructure::OnPremises,
-        Infrastructure::Hybrid => exchange_sim::Infrastructure::Hybrid,
-    };
     let mut start = SimOptions::default()
         .listen(options.listen)
         .mailboxes(options.mailboxes)
-        .infrastructure(infrastructure)
+        .infrastructure(options.infrastructure.simulated())
         .seed(options.seed);
     if options.stdio {
         return serve(&start, interrupt).await;

@@ -1,4 +1,7 @@
-//! Integration tests of the codec against recorded answers.
+//! Integration tests of the codec against recorded answers, and of the transport over a scripted seam.
 
+mod failures;
+mod pages;
 mod properties;
 mod recordings;
+mod script;

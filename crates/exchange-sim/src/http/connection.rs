@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, SET_COOKIE, TRANSFER_ENCODING,
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SET_COOKIE, TRANSFER_ENCODING,
     WWW_AUTHENTICATE,
 };
 use http::{Method, Request, Response, StatusCode};
@@ -24,6 +24,7 @@ use super::operations::{Caller, Endpoint, random_uuid};
 use super::seal;
 use super::server::Service;
 use super::winrm::identify;
+use crate::cloud::{Cloud, CloudRequest};
 use crate::fault::FaultKind;
 
 /// The largest request body: what IIS reads for this directory, and room for the framing of a sealed one.
@@ -50,6 +51,7 @@ struct Answer {
     body: Vec<u8>,
     authenticate: Vec<String>,
     cookie: Option<String>,
+    headers: Vec<(&'static str, String)>,
     close: bool,
     cut: bool,
 }
@@ -62,6 +64,7 @@ impl Answer {
             body,
             authenticate: Vec::new(),
             cookie: None,
+            headers: Vec::new(),
             close: false,
             cut: false,
         }
@@ -112,6 +115,11 @@ impl Connection {
         if let Some(cookie) = answer.cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
             headers.insert(SET_COOKIE, cookie);
         }
+        for (name, value) in answer.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(name, value);
+            }
+        }
         if answer.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -124,6 +132,9 @@ impl Connection {
         endpoint: Option<Endpoint>,
     ) -> Result<Answer, Dropped> {
         let (head, body) = request.into_parts();
+        if let Some(cloud) = &self.service.cloud {
+            return self.cloud(cloud, &head, body).await;
+        }
         let Some(endpoint) = endpoint else {
             return Ok(Answer::text(
                 StatusCode::NOT_FOUND,
@@ -163,6 +174,39 @@ impl Connection {
         }
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         self.authenticated(authorization, content_type, &body, endpoint).await
+    }
+
+    /// Answers for the service.
+    async fn cloud(
+        &self,
+        cloud: &Cloud,
+        head: &http::request::Parts,
+        body: Incoming,
+    ) -> Result<Answer, Dropped> {
+        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Dropped)?.to_bytes();
+        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let request = CloudRequest {
+            post: head.method == Method::POST,
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            origin: format!("{}://{host}", if self.service.tls.is_some() { "https" } else { "http" }),
+            headers: &head.headers,
+            body: &body,
+        };
+        let found = cloud
+            .answer(&request, &self.service.shells, &self.service.faults)
+            .await
+            .map_err(|_| Dropped)?;
+        let status = StatusCode::from_u16(found.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut answer = Answer::new(status, found.content_type, found.body);
+        answer.headers = found.headers;
+        match found.fault {
+            Some(FaultKind::DropAfter) => return Err(Dropped),
+            Some(FaultKind::DropMid) => answer.cut = true,
+            Some(FaultKind::Close) => answer.close = true,
+            _ => {}
+        }
+        Ok(answer)
     }
 
     /// Signs in if asked to, and goes on to the body once somebody is in.

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connection;
 use super::{Account, Shells};
+use crate::cloud::Cloud;
 use crate::fault::FaultPlan;
 
 /// What all connections share.
@@ -26,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) allow_unencrypted: bool,
     /// Set when it is served over TLS.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The service's endpoints, which then are the only ones.
+    pub(crate) cloud: Option<Cloud>,
 }
 
 impl Service {

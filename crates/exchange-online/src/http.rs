@@ -1,0 +1,290 @@
+//! The seam over hyper and rustls.
+//!
+//! Answers are collected whole, up to a limit, and unpacked when their bytes say that they are packed: refusals are
+//! declared as gzip although they are not. Plain http is refused except to this machine.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use exchange_cmdlets::BoxError;
+use http::header::{AUTHORIZATION, HeaderValue};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret as _;
+use url::{Host, Url};
+
+use crate::rest::{Method, RestAnswer, RestError, RestExchange, RestFuture, RestRequest};
+
+/// Limits and trust of an [`HttpExchange`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_body: usize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            connect_timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(960),
+            max_body: 64 << 20,
+        }
+    }
+}
+
+impl HttpOptions {
+    /// Trusts the certificates of a PEM file beside the system's. Default: the system's alone.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Sets how long connecting may take. Default: 30 s.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long one request may take, the whole answer included. Default: 960 s, a minute more than the service
+    /// itself allows a cmdlet.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how many bytes the body of an answer may have, packed and unpacked. Default: 64 MiB; a page of 1000 whole
+    /// mailboxes has about 20.
+    #[must_use]
+    pub const fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+}
+
+/// Why trust could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpSettingsError {
+    /// The file of trust anchors cannot be read, or holds none.
+    #[error("{path} is no file of certificates in PEM")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// TLS could not be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
+}
+
+/// The network.
+#[derive(Debug)]
+pub struct HttpExchange {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+    max_body: usize,
+}
+
+impl HttpExchange {
+    /// Sets up trust and connections; sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpSettingsError`] when the file of trust anchors cannot be used.
+    pub fn new(options: &HttpOptions) -> Result<Self, HttpSettingsError> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(options.connect_timeout));
+        connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls(options)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            timeout: options.timeout,
+            max_body: options.max_body,
+        })
+    }
+
+    async fn perform(&self, request: RestRequest) -> Result<RestAnswer, RestError> {
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        if !is_safe(&request.url) {
+            return Err(RestError::Insecure { url: request.url.to_string() });
+        }
+        let limit = self.timeout;
+        let answer = self.exchange(request, &host);
+        match tokio::time::timeout(limit, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(RestError::TimedOut { host, after: limit }),
+        }
+    }
+
+    async fn exchange(&self, request: RestRequest, host: &str) -> Result<RestAnswer, RestError> {
+        let lost = |source: BoxError| RestError::Lost { host: host.to_owned(), source };
+        let request = hyper_request(&request).map_err(|error| RestError::Unreachable {
+            host: host.to_owned(),
+            source: error.into(),
+        })?;
+        let answer = self.client.request(request).await.map_err(|error| {
+            if error.is_connect() {
+                RestError::Unreachable { host: host.to_owned(), source: error.into() }
+            } else {
+                lost(error.into())
+            }
+        })?;
+        let (head, body) = answer.into_parts();
+        let too_large = || RestError::TooLarge { host: host.to_owned(), limit: self.max_body };
+        let body = match Limited::new(body, self.max_body).collect().await {
+            Ok(body) => Vec::from(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Err(error) => return Err(lost(error)),
+        };
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers =
+            head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        Ok(RestAnswer {
+            status: head.status.as_u16(),
+            headers: headers.collect(),
+            body: unpacked(body, self.max_body).ok_or_else(too_large)?,
+        })
+    }
+}
+
+impl RestExchange for HttpExchange {
+    fn send(&self, request: RestRequest) -> RestFuture<'_> {
+        Box::pin(self.perform(request))
+    }
+}
+
+/// Whether credentials may go there: by https, or to this machine.
+fn is_safe(url: &Url) -> bool {
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && local)
+}
+
+fn hyper_request(request: &RestRequest) -> Result<http::Request<Full<Bytes>>, http::Error> {
+    let method = match request.method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+    };
+    let mut builder = http::Request::builder().method(method).uri(request.url.as_str());
+    for (name, value) in &request.headers {
+        builder = builder.header(*name, value);
+    }
+    if let Some(token) = &request.token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
+        value.set_sensitive(true);
+        builder = builder.header(AUTHORIZATION, value);
+    }
+    builder.body(Full::new(Bytes::copy_from_slice(&request.body)))
+}
+
+/// Unpacks what begins as gzip does; what then turns out not to be gzip stays as it is. `None` when it grows too large.
+fn unpacked(body: Vec<u8>, limit: usize) -> Option<Vec<u8>> {
+    if !body.starts_with(&[0x1f, 0x8b]) {
+        return Some(body);
+    }
+    let room = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut plain = Vec::new();
+    match flate2::read::MultiGzDecoder::new(body.as_slice()).take(room).read_to_end(&mut plain) {
+        Ok(_) if plain.len() > limit => None,
+        Ok(_) => Some(plain),
+        Err(_) => Some(body),
+    }
+}
+
+fn tls(options: &HttpOptions) -> Result<ClientConfig, HttpSettingsError> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::debug!(%error, "a root certificate of the system could not be read");
+    }
+    roots.add_parsable_certificates(found.certs);
+    if let Some(path) = &options.ca_file {
+        let failed = |source: BoxError| HttpSettingsError::CaFile { path: path.clone(), source };
+        let bytes = std::fs::read(path).map_err(|error| failed(error.into()))?;
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
+            .collect::<Result<_, _>>()
+            .map_err(|error| failed(error.to_string().into()))?;
+        if certificates.is_empty() {
+            return Err(failed("it holds no certificate".into()));
+        }
+        for certificate in certificates {
+            roots.add(certificate).map_err(|error| failed(error.into()))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(HttpSettingsError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use url::Url;
+
+    use super::{is_safe, unpacked};
+
+    #[test]
+    fn credentials_go_by_https_or_stay_here() {
+        for (url, expected) in [
+            ("https://outlook.office365.com/", true),
+            ("http://outlook.office365.com/", false),
+            ("http://127.0.0.1:8080/", true),
+            ("http://[::1]/", true),
+            ("http://localhost/", true),
+            ("http://localhost.example/", false),
+            ("ftp://localhost/", false),
+        ] {
+            assert_eq!(is_safe(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_unpacked_by_what_they_are() {
+        let packed = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        assert_eq!(unpacked(packed(b"{}"), 10), Some(b"{}".to_vec()));
+        assert_eq!(unpacked(vec![0; 8], 10), Some(vec![0; 8]));
+        assert_eq!(unpacked(vec![0x1f, 0x8b, 0], 10), Some(vec![0x1f, 0x8b, 0]));
+        assert_eq!(
+            unpacked(packed(&[b'a'; 100_000]), 1000),
+            None,
+            "a small body can hide a large one"
+        );
+    }
+}

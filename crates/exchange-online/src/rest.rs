@@ -1,0 +1,207 @@
+//! The seam to the network: one request of the REST interface, one answer.
+//!
+//! Everything above it is decided without a socket, so a test or a recording can stand in for the service. What a request
+//! carries may be secret: its token, an assertion, a password. `Debug` shows where a request goes and how long its body
+//! is, never what is in it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use exchange_cmdlets::BoxError;
+use secrecy::SecretString;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// What carries a request to the service and brings the answer back.
+pub trait RestExchange: Send + Sync {
+    /// Sends one request and gives the whole answer, whatever its status. Redirects are not followed.
+    fn send(&self, request: RestRequest) -> RestFuture<'_>;
+}
+
+/// The answer to come.
+pub type RestFuture<'a> = Pin<Box<dyn Future<Output = Result<RestAnswer, RestError>> + Send + 'a>>;
+
+/// The verbs the interface uses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the interface is used with these two verbs only")]
+pub enum Method {
+    /// Reads a document.
+    Get,
+    /// Runs a cmdlet, or asks for a token.
+    Post,
+}
+
+/// One request.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RestRequest {
+    /// The verb.
+    pub method: Method,
+    /// Where it goes.
+    pub url: Url,
+    /// The headers except `Authorization`; none of them is secret.
+    pub headers: Vec<(&'static str, String)>,
+    /// The token that goes with it, without the word `Bearer`.
+    pub token: Option<SecretString>,
+    /// The body; of a token request it holds credentials.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// One answer.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RestAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers in the order they came.
+    pub headers: Vec<(String, String)>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestError {
+    /// The address is not one that a token may be sent to.
+    #[error("{url} is neither https nor on this machine")]
+    Insecure {
+        /// The address.
+        url: String,
+    },
+    /// No connection came about, so nothing was sent.
+    #[error("{host} was not reached")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// What went wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// The connection was lost after the request was sent, or while it was.
+    #[error("the connection to {host} was lost")]
+    Lost {
+        /// The host.
+        host: String,
+        /// What went wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// The answer did not come in time, or not to its end.
+    #[error("{host} did not answer within {} s", .after.as_secs())]
+    TimedOut {
+        /// The host.
+        host: String,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The body of the answer is larger than is taken.
+    #[error("the answer of {host} is larger than {limit} bytes")]
+    TooLarge {
+        /// The host.
+        host: String,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl RestRequest {
+    /// Makes a request without headers, token and body.
+    #[must_use]
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: Vec::new(), token: None, body: Zeroizing::default() }
+    }
+}
+
+impl RestAnswer {
+    /// Makes an answer without headers.
+    #[must_use]
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Returns the values of a header, its name in any case.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the first value of a header.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Returns how long `Retry-After` asks to wait; a date in it is not understood.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.value("Retry-After")?.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
+impl RestError {
+    /// Tells whether the request surely did not reach the service.
+    #[must_use]
+    pub const fn is_unsent(&self) -> bool {
+        matches!(self, Self::Insecure { .. } | Self::Unreachable { .. })
+    }
+}
+
+impl fmt::Debug for RestRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestRequest")
+            .field("method", &self.method)
+            .field("url", &self.url.as_str())
+            .field("headers", &self.headers)
+            .field("token", &self.token)
+            .field("body_length", &self.body.len())
+            .finish()
+    }
+}
+
+/// The body may hold a token, so only its length shows.
+impl fmt::Debug for RestAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestAnswer")
+            .field("status", &self.status)
+            .field("body_length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use url::Url;
+
+    use super::{Method, RestAnswer, RestRequest};
+
+    #[test]
+    fn nothing_secret_shows_when_printed() {
+        let mut request =
+            RestRequest::new(Method::Post, Url::parse("https://login.example/x").unwrap());
+        request.token = Some("t0ken".into());
+        request.body.extend_from_slice(b"client_secret=hunter2");
+        let shown = format!("{request:?}");
+        assert!(shown.contains("login.example") && shown.contains("body_length: 21"), "{shown}");
+        assert!(!shown.contains("t0ken") && !shown.contains("hunter2"), "{shown}");
+        let answer = RestAnswer::new(200, r#"{"access_token":"t0ken"}"#).header("Retry-After", "7");
+        assert!(!format!("{answer:?}").contains("t0ken"));
+        assert_eq!(answer.retry_after(), Some(Duration::from_secs(7)));
+    }
+}

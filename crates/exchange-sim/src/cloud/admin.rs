@@ -1,0 +1,374 @@
+//! The admin API: cmdlets as JSON, their output page by page, and the module file.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use rsa::traits::PublicKeyParts;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::json::{self, Unfit};
+use super::token::unescaped;
+use super::{Cloud, CloudAnswer, CloudRequest, is_past, lock, remember};
+use crate::cmdlets::{Answer, Argument, CmdletError, Exchange, Invocation, Record, Run, Session};
+use crate::http::Shells;
+
+/// How long a link to a page lives.
+const LINK_LIFE: Duration = Duration::from_secs(300);
+/// The most rows a page may have.
+const MAX_PAGE: usize = 1000;
+/// The cookie that names the server a list lives on.
+const AFFINITY: &str = "X-SimBackEnd";
+
+const EXPIRED: &str = "Expired or Invalid pagination request. Default Expiry time is 00:30:00";
+const PAGING: &str = "Microsoft.Exchange.Admin.OData.Core.ODataServiceException";
+const PARAMETER_SET: &str = "System.Management.Automation.AmbiguousParameterSetException";
+const TRANSFORMATION: &str = "System.Management.Automation.ParameterTransformationException";
+
+/// The cmdlets that the service has.
+const CMDLETS: [&str; 12] = [
+    "Disable-Mailbox",
+    "Enable-Mailbox",
+    "Get-AcceptedDomain",
+    "Get-CASMailbox",
+    "Get-Mailbox",
+    "Get-OrganizationConfig",
+    "Get-User",
+    "New-Mailbox",
+    "Remove-Mailbox",
+    "Set-CASMailbox",
+    "Set-Mailbox",
+    "Set-User",
+];
+
+/// Parameters that the own servers' cmdlets have and the service's do not.
+const MISSING: [(&str, &[&str]); 3] = [
+    (
+        "New-Mailbox",
+        &[
+            "UserPrincipalName",
+            "Database",
+            "SamAccountName",
+            "AccountDisabled",
+            "LinkedMasterAccount",
+        ],
+    ),
+    (
+        "Enable-Mailbox",
+        &["Alias", "DisplayName", "Database", "PrimarySmtpAddress", "Shared", "Room", "Equipment"],
+    ),
+    (
+        "Set-Mailbox",
+        &[
+            "PrimarySmtpAddress",
+            "EmailAddressPolicyEnabled",
+            "Password",
+            "Database",
+            "SamAccountName",
+            "UserPrincipalName",
+        ],
+    ),
+];
+
+/// A list of which pages are still to come.
+#[derive(Debug)]
+pub(super) struct Pending {
+    run: Run,
+    ahead: Record,
+    body: Vec<u8>,
+    anchor: Option<String>,
+    cookie: String,
+    page_size: usize,
+    until: Instant,
+}
+
+/// Returns the cmdlet that a body names, or `InvokeCommand`.
+pub(super) fn cmdlet_name(body: &[u8]) -> String {
+    let body: Option<Value> = serde_json::from_slice(body).ok();
+    let name = body
+        .and_then(|body| Some(body.get("CmdletInput")?.get("CmdletName")?.as_str()?.to_owned()));
+    name.unwrap_or_else(|| "InvokeCommand".to_owned())
+}
+
+impl Cloud {
+    /// Answers a request of the API, if its token is good and its bearer may.
+    pub(super) fn authorized(
+        &self,
+        request: &CloudRequest<'_>,
+        action: &str,
+        shells: &Shells,
+    ) -> CloudAnswer {
+        let token = header(request.headers, "authorization")
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        let permitted = match lock(&self.tokens).get(token) {
+            Some(issued) if !is_past(issued.until) => issued.permitted,
+            _ => {
+                let challenge = "Bearer realm=\"\", error=\"invalid_token\"".to_owned();
+                return CloudAnswer::bare(401).with("WWW-Authenticate", challenge);
+            }
+        };
+        if !permitted {
+            return CloudAnswer::bare(401);
+        }
+        if !self.has_role {
+            return unknown();
+        }
+        match action {
+            "Module" => self.module(request),
+            "Page" => self.next_page(request, shells),
+            _ if request.post => self.invoke(request, shells),
+            _ => CloudAnswer::bare(405),
+        }
+    }
+
+    fn module(&self, request: &CloudRequest<'_>) -> CloudAnswer {
+        let Some(key) = self.key() else { return CloudAnswer::bare(503) };
+        let wanted = header(request.headers, "commandname").unwrap_or("*");
+        let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
+        let named = |cmdlet: &&&str| {
+            wanted.iter().any(|name| *name == "*" || name.eq_ignore_ascii_case(cmdlet))
+        };
+        let cmdlets: Vec<&str> = CMDLETS.iter().filter(named).copied().collect();
+        let number = |bytes: &[u8]| STANDARD.encode(bytes);
+        let text = format!(
+            "# A module that is none.\r\n$key = '<RSAKeyValue><Modulus>{}</Modulus><Exponent>{}</Exponent></RSAKeyValue>'\r\n",
+            number(&key.n().to_be_bytes_trimmed_vartime()),
+            number(&key.e().to_be_bytes_trimmed_vartime()),
+        );
+        CloudAnswer::json(
+            200,
+            &json!({"value": [
+                {"fileName": "ExchangeOnline.psd1", "fileContent": "@{}", "exportedCmdlets": cmdlets},
+                {"fileName": "ExchangeOnline.psm1", "fileContent": text},
+            ]}),
+        )
+    }
+
+    fn invoke(&self, request: &CloudRequest<'_>, shells: &Shells) -> CloudAnswer {
+        let body: Value = serde_json::from_slice(request.body).unwrap_or_default();
+        let input = body.get("CmdletInput");
+        let name = input.and_then(|input| input.get("CmdletName")?.as_str());
+        let parameters = input.and_then(|input| input.get("Parameters")?.as_object());
+        let (Some(name), Some(parameters)) = (name, parameters) else {
+            return json::error(
+                400,
+                PAGING,
+                "The request body is not a cmdlet with its parameters.",
+            );
+        };
+        let Some(name) = CMDLETS.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+            return unknown();
+        };
+        let mut invocation = match self.invocation(name, parameters) {
+            Ok(invocation) => vec![invocation],
+            Err(answer) => return answer,
+        };
+        invocation.extend(selection(request.query));
+        let mut exchange = shells.exchange();
+        let session = Session::new(&exchange.domain_controller(0).to_owned());
+        let run = match Run::new(&mut exchange, session, vec![invocation]) {
+            Ok(run) => run,
+            Err(error) => return refusal(&error),
+        };
+        let wanted = header(request.headers, "prefer")
+            .and_then(|value| value.split("maxpagesize=").nth(1)?.split(';').next()?.parse().ok());
+        let page_size = wanted.unwrap_or(MAX_PAGE).clamp(1, self.page_size.min(MAX_PAGE));
+        let pending = PendingRun { run, ahead: None, page_size };
+        let answer = self.page(request, pending, None, &mut exchange);
+        if name.starts_with("New-") {
+            exchange.detach_policies();
+        }
+        answer
+    }
+
+    /// Makes an invocation of the parameters, as strict as the service.
+    fn invocation(
+        &self,
+        name: &'static str,
+        parameters: &Map<String, Value>,
+    ) -> Result<Invocation, CloudAnswer> {
+        let given = |wanted: &str| {
+            parameters
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value)
+        };
+        let on = |wanted: &str| given(wanted).is_some_and(|value| *value == Value::Bool(true));
+        let resource = ["Shared", "Room", "Equipment"].into_iter().any(on);
+        let mut invocation = Invocation::new(name);
+        for (parameter, value) in parameters.iter().filter(|(name, _)| !name.contains('@')) {
+            let is = |other: &str| parameter.eq_ignore_ascii_case(other);
+            let missing = MISSING.iter().any(|(cmdlet, missing)| {
+                *cmdlet == name && missing.iter().any(|missing| is(missing))
+            });
+            let outside = resource
+                && name == "New-Mailbox"
+                && !on("EnableRoomMailboxAccount")
+                && (is("MicrosoftOnlineServicesID") || is("MailboxPlan"));
+            if missing || outside || is("DomainController") {
+                return Err(no_set(parameter));
+            }
+            let secret = ["Password", "RoomMailboxPassword"].into_iter().any(is);
+            let key = if secret { self.key() } else { None };
+            let argument = json::argument(value, key).map_err(|unfit| match unfit {
+                Unfit::Untyped => json::error(
+                    400,
+                    TRANSFORMATION,
+                    &format!("Cannot process argument transformation on parameter '{parameter}'."),
+                ),
+                Unfit::Secret => json::error(
+                    400,
+                    TRANSFORMATION,
+                    "Cannot process argument transformation on parameter 'Password'.",
+                ),
+            })?;
+            let own = if is("MicrosoftOnlineServicesID") { "UserPrincipalName" } else { parameter };
+            invocation = invocation.with(own, argument);
+        }
+        if name == "Enable-Mailbox" && !on("Archive") && !on("AutoExpandingArchive") {
+            return Err(no_set("Identity"));
+        }
+        Ok(invocation)
+    }
+
+    fn next_page(&self, request: &CloudRequest<'_>, shells: &Shells) -> CloudAnswer {
+        let expired = || json::error(400, PAGING, EXPIRED);
+        let token = request
+            .query
+            .split('&')
+            .find_map(|pair| unescaped(pair).strip_prefix("$skiptoken=").map(str::to_owned));
+        let mut pages = lock(&self.pages);
+        let place = pages.iter().position(|(known, _)| Some(known) == token.as_ref());
+        let Some((_, pending)) = place.and_then(|place| pages.remove(place)) else {
+            return expired();
+        };
+        drop(pages);
+        let cookies = header(request.headers, "cookie").unwrap_or_default();
+        let same = pending.body == request.body
+            && pending.anchor.as_deref() == header(request.headers, "x-anchormailbox")
+            && cookies.split("; ").any(|cookie| cookie == format!("{AFFINITY}={}", pending.cookie));
+        if !same || is_past(pending.until) || !request.post {
+            return expired();
+        }
+        let Pending { run, ahead, page_size, cookie, .. } = pending;
+        let run = PendingRun { run, ahead: Some(ahead), page_size };
+        self.page(request, run, Some(cookie), &mut shells.exchange())
+    }
+
+    /// Runs on until a page is full.
+    fn page(
+        &self,
+        request: &CloudRequest<'_>,
+        mut pending: PendingRun,
+        cookie: Option<String>,
+        exchange: &mut Exchange,
+    ) -> CloudAnswer {
+        let (mut rows, mut warnings) = (Vec::new(), Vec::new());
+        let cookie = cookie.unwrap_or_else(|| Uuid::from_u128(rand::random()).to_string());
+        let mut link = None;
+        loop {
+            let record = match pending.ahead.take() {
+                Some(record) => Some(record),
+                None => match pending.run.next(exchange) {
+                    Ok(record) => record,
+                    Err(error) => return refusal(&error),
+                },
+            };
+            match record {
+                None => break,
+                Some(record @ Record::Output(_)) if rows.len() >= pending.page_size => {
+                    link = Some(self.keep(request, pending, record, &cookie));
+                    break;
+                }
+                Some(Record::Output(item)) => rows.push(json::row(&item)),
+                Some(Record::Error(error)) => return refusal(&error),
+                Some(Record::Warning(text)) => warnings.push(text),
+                Some(Record::Confirm(_)) => pending.run.answer(Answer::Yes),
+                Some(Record::Supply(_) | Record::Starved) => break,
+                Some(_) => {}
+            }
+        }
+        let mut body = json!({
+            "@odata.context": format!("{}/adminapi/beta/$metadata#Collection(Exchange.GenericHashTable)", request.origin),
+            "adminapi.warnings@odata.type": "#Collection(String)",
+            "@adminapi.warnings": warnings,
+        });
+        if let Some(members) = body.as_object_mut() {
+            if let Some(link) = link {
+                members.insert("@odata.nextLink".to_owned(), link.into());
+            }
+            members.insert("value".to_owned(), rows.into());
+        }
+        CloudAnswer::json(200, &body)
+            .with("Set-Cookie", format!("{AFFINITY}={cookie}; path=/; HttpOnly"))
+    }
+
+    /// Keeps the rest of a list, and gives the link to it.
+    fn keep(
+        &self,
+        request: &CloudRequest<'_>,
+        pending: PendingRun,
+        ahead: Record,
+        cookie: &str,
+    ) -> String {
+        let token = Uuid::from_u128(rand::random()).to_string();
+        let link = format!("{}{}?%24skiptoken={token}", request.origin, request.path);
+        let pending = Pending {
+            run: pending.run,
+            ahead,
+            body: request.body.to_vec(),
+            anchor: header(request.headers, "x-anchormailbox").map(str::to_owned),
+            cookie: cookie.to_owned(),
+            page_size: pending.page_size,
+            until: Instant::now() + LINK_LIFE,
+        };
+        remember(&mut lock(&self.pages), (token, pending));
+        link
+    }
+}
+
+/// A list that is being read.
+struct PendingRun {
+    run: Run,
+    ahead: Option<Record>,
+    page_size: usize,
+}
+
+/// What the service says of a cmdlet that is not there, or not for this caller: nothing.
+fn unknown() -> CloudAnswer {
+    CloudAnswer {
+        body: vec![0; 64],
+        ..CloudAnswer::bare(403).with("Content-Encoding", "gzip".to_owned())
+    }
+}
+
+fn no_set(parameter: &str) -> CloudAnswer {
+    let message = format!(
+        "Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. {parameter}"
+    );
+    json::error(400, PARAMETER_SET, &message)
+}
+
+fn refusal(error: &CmdletError) -> CloudAnswer {
+    if error.id.starts_with("NamedParameterNotFound") {
+        return json::error(400, PARAMETER_SET, &error.message);
+    }
+    let status = if error.reason() == "ManagementObjectNotFoundException" { 404 } else { 400 };
+    json::error(status, error.exception, &error.message)
+}
+
+/// The properties that the address asks for, as a second command.
+fn selection(query: &str) -> Option<Invocation> {
+    let list = query
+        .split('&')
+        .find_map(|pair| unescaped(pair).strip_prefix("$select=").map(str::to_owned))?;
+    let names = list.split(',').map(|name| Argument::Text(name.to_owned())).collect();
+    Some(Invocation::new("Select-Object").with("Property", Argument::List(names)))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
