@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clixml::Value;
-use exchange_cmdlets::{CmdletCall, ErrorClass, classify};
+use exchange_cmdlets::{CmdletCall, ErrorClass, TransportError, classify};
 use psrp_client::wsman::client::Proxy;
 use serde::Serialize;
 use tokio::net::TcpStream;
@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::connector::Inner;
 use crate::error::{Error, report};
+use crate::online;
 use crate::remote::{Remote, is_untrusted};
 use crate::schema::Family;
 use crate::session::{Reply, Session};
@@ -119,9 +120,9 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
         exit_code: 4,
     };
     let kind = kind(inner);
-    if let Some(remote) = inner.remote() {
-        report.server = remote.url().host_str().map(str::to_owned);
-        if !report.reach(remote.url(), remote.proxy()).await {
+    if let Some(url) = inner.url() {
+        report.server = url.host_str().map(str::to_owned);
+        if !report.reach(url, inner.remote().and_then(Remote::proxy)).await {
             report.skip_the_rest(kind);
             return report;
         }
@@ -241,6 +242,12 @@ impl CheckReport {
 
     fn no_session(&mut self, error: &Error, kind: EndpointKind) {
         match error {
+            Error::SignIn { source, .. } | Error::Connect { source, .. }
+                if online::remedy(&**source).is_some() =>
+            {
+                let remedy = online::remedy(&**source).unwrap_or_default();
+                self.bad("authenticate", error.report(), remedy);
+            }
             Error::SignIn { .. } => self.bad("authenticate", error.report(), SIGN_IN.of(kind)),
             Error::Connect { source, .. } if is_untrusted(&**source) => self.bad(
                 "open session",
@@ -303,6 +310,10 @@ impl CheckReport {
     }
 
     fn pinned(&mut self, session: &Session) {
+        if !session.binds() {
+            self.good("domain controller", Some("Exchange Online chooses its own".to_owned()));
+            return;
+        }
         self.domain_controller =
             session.domain_controller().map(|server| sanitized(server).into_owned());
         match self.domain_controller.clone() {
@@ -343,7 +354,7 @@ impl CheckReport {
                 .map(|name| sanitized(&name).into_owned())
                 .collect(),
             Err(error) => {
-                self.bad("cmdlets", report(&error), "try again");
+                self.bad("cmdlets", report(&error), advice(&error));
                 return;
             }
         };
@@ -416,7 +427,7 @@ impl CheckReport {
                     self.bad(step, record.message.clone(), remedy);
                 }
             },
-            Err(error) => self.bad(step, report(&error), "try again"),
+            Err(error) => self.bad(step, report(&error), advice(&error)),
         }
         None
     }
@@ -452,6 +463,19 @@ const OPEN: Remedy = Remedy {
             is an administrator of the server or in its group Remote Management Users, and that no forgotten sessions use \
             up its limit",
 };
+
+/// What to do when a command came to nothing.
+fn advice(error: &TransportError) -> &'static str {
+    let known = match error {
+        TransportError::Denied { source }
+        | TransportError::NotSent { source }
+        | TransportError::ConnectionLost { source }
+        | TransportError::Throttled { source, .. }
+        | TransportError::Protocol { source } => online::remedy(&**source),
+        _ => None,
+    };
+    known.unwrap_or("try again")
+}
 
 /// The cmdlets that imports and exports under these settings run.
 fn needed_cmdlets(settings: &Settings) -> Vec<&'static str> {

@@ -16,12 +16,13 @@ use crate::error::Error;
 use crate::export::{Export, Mode};
 use crate::import::{self, ImportRequest, ImportStream};
 use crate::invoke::{self, InvokeItem, InvokeRequest};
+use crate::online::Online;
 use crate::operation::Operation;
 use crate::pace::Pace;
 use crate::remote::Remote;
 use crate::schema::{Family, Schema, schema};
 use crate::session::Session;
-use crate::settings::{Infrastructure, Settings, SettingsError};
+use crate::settings::{Infrastructure, Settings};
 
 /// A connection to one Exchange organisation.
 ///
@@ -49,6 +50,8 @@ enum Backend {
     Given(Arc<dyn CmdletTransport>),
     /// Sessions to the endpoint in the settings.
     Remote(Box<Remote>),
+    /// The service, under the settings.
+    Cloud(Box<Online>),
 }
 
 /// The output of an invoked cmdlet, as it comes. Dropping it stops the command.
@@ -59,16 +62,21 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// [`Error::Settings`] when the settings ask for what is not part of this version
-    /// ([`SettingsError::NotAvailable`]), or name a file that cannot be read.
+    /// [`Error::Settings`] when the settings name a file that cannot be read, or a certificate that is not there.
     #[expect(
         clippy::unused_async,
         reason = "opening may come to wait, callers should not have to change"
     )]
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        refuse_unavailable(&settings)?;
-        let remote = Remote::new(&settings)?;
-        Ok(Self::new(settings, Backend::Remote(Box::new(remote))))
+        let backend = match &settings.infrastructure {
+            Infrastructure::Cloud(cloud) => {
+                Backend::Cloud(Box::new(Online::new(&settings, cloud)?))
+            }
+            Infrastructure::OnPremises(_) | Infrastructure::Hybrid(_) => {
+                Backend::Remote(Box::new(Remote::new(&settings)?))
+            }
+        };
+        Ok(Self::new(settings, backend))
     }
 
     /// Uses a transport that is already open, for other backends and for tests.
@@ -82,6 +90,10 @@ impl Connector {
             Backend::Given(_) => Pace::new(settings.max_sessions),
             Backend::Remote(remote) => {
                 let (host, account) = remote.account();
+                Pace::of_account(host, account, settings.max_sessions)
+            }
+            Backend::Cloud(online) => {
+                let (host, account) = online.account();
                 Pace::of_account(host, account, settings.max_sessions)
             }
         };
@@ -243,6 +255,7 @@ impl Inner {
                     self.pace.refused(failed.1.wait);
                 }
             })?,
+            Backend::Cloud(online) => online.open().await?,
         };
         let families = Family::of(&self.settings.infrastructure);
         let wanted =
@@ -266,8 +279,17 @@ impl Inner {
 
     pub(crate) fn remote(&self) -> Option<&Remote> {
         match &self.backend {
-            Backend::Given(_) => None,
+            Backend::Given(_) | Backend::Cloud(_) => None,
             Backend::Remote(remote) => Some(remote),
+        }
+    }
+
+    /// The address that sessions go to, unless the caller brought the transport.
+    pub(crate) fn url(&self) -> Option<&url::Url> {
+        match &self.backend {
+            Backend::Given(_) => None,
+            Backend::Remote(remote) => Some(remote.url()),
+            Backend::Cloud(online) => Some(online.url()),
         }
     }
 
@@ -291,16 +313,4 @@ const IMPATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn chance() -> u32 {
     // The time-dependent part of a UUID of version 4 is its randomness, and nothing depends on how good that is here.
     uuid::Uuid::new_v4().as_fields().0
-}
-
-/// Refuses settings that are right but whose feature is not built yet.
-fn refuse_unavailable(settings: &Settings) -> Result<(), SettingsError> {
-    if settings.endpoint().is_none() {
-        return Err(SettingsError::NotAvailable {
-            key: "infrastructure_type".to_owned(),
-            value: "\"Cloud\"".to_owned(),
-            remedy: "use \"OnPremises\" or \"Hybrid\"".to_owned(),
-        });
-    }
-    Ok(())
 }

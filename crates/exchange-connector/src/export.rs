@@ -9,6 +9,7 @@ mod current;
 mod delete;
 mod diff;
 mod guard;
+mod online;
 mod prepare;
 mod run;
 mod update;

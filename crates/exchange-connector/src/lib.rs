@@ -54,7 +54,7 @@
 //!
 //! # What there is not yet
 //!
-//! Exchange Online and imports of changes alone are understood in settings and requests, and refused as not available.
+//! Imports of changes alone are understood in requests, and refused as not available.
 //!
 //! There are no features.
 
@@ -66,6 +66,7 @@ mod export;
 mod import;
 mod invoke;
 mod managed;
+mod online;
 mod operation;
 mod outcome;
 mod pace;

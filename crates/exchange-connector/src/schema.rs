@@ -63,6 +63,8 @@ pub(crate) enum Family {
     Mailbox,
     /// A user of the own directory whose mailbox is in Exchange Online.
     RemoteMailbox,
+    /// A mailbox in Exchange Online, seen from there.
+    OnlineMailbox,
 }
 
 /// The cmdlets of one noun that read and write a part of an object.
@@ -79,22 +81,22 @@ pub(crate) enum Owner {
 impl Family {
     fn object_class(self) -> ObjectClass {
         match self {
-            Self::Mailbox => ObjectClass::Mailbox,
+            Self::Mailbox | Self::OnlineMailbox => ObjectClass::Mailbox,
             Self::RemoteMailbox => ObjectClass::RemoteMailbox,
         }
     }
 
     pub(crate) fn get(self) -> &'static str {
         match self {
-            Self::Mailbox => "Get-Mailbox",
+            Self::Mailbox | Self::OnlineMailbox => "Get-Mailbox",
             Self::RemoteMailbox => "Get-RemoteMailbox",
         }
     }
 
     pub(crate) fn create(self, method: CreateMethod) -> &'static str {
         match (self, method) {
-            (Self::Mailbox, CreateMethod::New) => "New-Mailbox",
-            (Self::Mailbox, CreateMethod::Enable) => "Enable-Mailbox",
+            (Self::Mailbox | Self::OnlineMailbox, CreateMethod::New) => "New-Mailbox",
+            (Self::Mailbox | Self::OnlineMailbox, CreateMethod::Enable) => "Enable-Mailbox",
             (Self::RemoteMailbox, CreateMethod::New) => "New-RemoteMailbox",
             (Self::RemoteMailbox, CreateMethod::Enable) => "Enable-RemoteMailbox",
         }
@@ -103,17 +105,26 @@ impl Family {
     pub(crate) fn delete(self, deprovision: Deprovision) -> Option<&'static str> {
         match (self, deprovision) {
             (_, Deprovision::Refuse) => None,
-            (Self::Mailbox, Deprovision::Disable) => Some("Disable-Mailbox"),
-            (Self::Mailbox, Deprovision::Remove) => Some("Remove-Mailbox"),
+            (Self::Mailbox | Self::OnlineMailbox, Deprovision::Disable) => Some("Disable-Mailbox"),
+            (Self::Mailbox | Self::OnlineMailbox, Deprovision::Remove) => Some("Remove-Mailbox"),
             (Self::RemoteMailbox, Deprovision::Disable) => Some("Disable-RemoteMailbox"),
             (Self::RemoteMailbox, Deprovision::Remove) => Some("Remove-RemoteMailbox"),
+        }
+    }
+
+    /// Whether the cmdlets of this family are on that side.
+    fn has(self, side: Side) -> bool {
+        match self {
+            Self::OnlineMailbox => side != Side::OnPremises,
+            Self::Mailbox | Self::RemoteMailbox => side != Side::Online,
         }
     }
 
     /// The families an infrastructure manages.
     pub(crate) fn of(infrastructure: &Infrastructure) -> &'static [Self] {
         match infrastructure {
-            Infrastructure::OnPremises(_) | Infrastructure::Cloud(_) => &[Self::Mailbox],
+            Infrastructure::OnPremises(_) => &[Self::Mailbox],
+            Infrastructure::Cloud(_) => &[Self::OnlineMailbox],
             Infrastructure::Hybrid(_) => &[Self::Mailbox, Self::RemoteMailbox],
         }
     }
@@ -121,7 +132,8 @@ impl Family {
     /// The family whose objects a create makes.
     pub(crate) fn created(infrastructure: &Infrastructure) -> Self {
         match infrastructure {
-            Infrastructure::OnPremises(_) | Infrastructure::Cloud(_) => Self::Mailbox,
+            Infrastructure::OnPremises(_) => Self::Mailbox,
+            Infrastructure::Cloud(_) => Self::OnlineMailbox,
             Infrastructure::Hybrid(_) => Self::RemoteMailbox,
         }
     }
@@ -136,6 +148,14 @@ impl Family {
                 "EquipmentMailbox",
                 "LinkedMailbox",
                 "LinkedRoomMailbox",
+                "TeamMailbox",
+                "SchedulingMailbox",
+            ],
+            Self::OnlineMailbox => &[
+                "UserMailbox",
+                "SharedMailbox",
+                "RoomMailbox",
+                "EquipmentMailbox",
                 "TeamMailbox",
                 "SchedulingMailbox",
             ],
@@ -161,7 +181,7 @@ impl Owner {
 
     pub(crate) fn set(self, family: Family) -> &'static str {
         match (self, family) {
-            (Self::Recipient, Family::Mailbox) => "Set-Mailbox",
+            (Self::Recipient, Family::Mailbox | Family::OnlineMailbox) => "Set-Mailbox",
             (Self::Recipient, Family::RemoteMailbox) => "Set-RemoteMailbox",
             (Self::User, _) => "Set-User",
             (Self::ClientAccess, _) => "Set-CASMailbox",
@@ -206,19 +226,74 @@ impl Attribute {
     pub(crate) fn writer(self) -> Option<Owner> {
         self.inner
             .update()
-            .filter(|route| route.side != Side::Online && !READ_ONLY.contains(&self.name()))
+            .filter(|route| self.family.has(route.side) && !READ_ONLY.contains(&self.name()))
             .and_then(|route| owner_of(route.cmdlet))
     }
 
     /// Whether the create cmdlet has a parameter of this name.
     pub(crate) fn goes_with_create(self, method: CreateMethod) -> bool {
+        if self.family == Family::OnlineMailbox {
+            return method == CreateMethod::New && ONLINE_CREATE.contains(&self.name());
+        }
         !READ_ONLY.contains(&self.name())
             && self
                 .inner
                 .create(self.family.create(method))
-                .is_some_and(|route| route.side != Side::Online)
+                .is_some_and(|route| self.family.has(route.side))
+    }
+
+    /// Whether it names the account, and so belongs to a create although no parameter has its name.
+    pub(crate) fn names_account(self) -> bool {
+        self.family == Family::OnlineMailbox && self.name() == "UserPrincipalName"
+    }
+
+    /// Whether the attribute of a synchronised object belongs to the own directory: a value set in the service would be
+    /// taken back.
+    pub(crate) fn is_mastered_on_premises(
+        self,
+        owner: Owner,
+        exchange_managed_online: bool,
+    ) -> bool {
+        match owner {
+            Owner::User => true,
+            Owner::ClientAccess => false,
+            Owner::Recipient => {
+                let name = self.name();
+                !exchange_managed_online
+                    && (MASTERED.contains(&name)
+                        || [
+                            "CustomAttribute",
+                            "ExtensionCustomAttribute",
+                            "AcceptMessagesOnlyFrom",
+                            "RejectMessagesFrom",
+                        ]
+                        .iter()
+                        .any(|prefix| name.starts_with(prefix)))
+            }
+        }
     }
 }
+
+/// The attributes that the service's `New-Mailbox` takes in each of its parameter sets; the rest follows in a second step.
+const ONLINE_CREATE: [&str; 3] = ["Name", "Alias", "DisplayName"];
+
+/// Attributes of the recipient that directory synchronisation writes.
+const MASTERED: [&str; 14] = [
+    "Alias",
+    "BypassModerationFromSendersOrMembers",
+    "DisplayName",
+    "EmailAddresses",
+    "GrantSendOnBehalfTo",
+    "HiddenFromAddressListsEnabled",
+    "ImmutableId",
+    "MicrosoftOnlineServicesID",
+    "ModeratedBy",
+    "ModerationEnabled",
+    "Name",
+    "Office",
+    "RequireSenderAuthenticationEnabled",
+    "SimpleDisplayName",
+];
 
 /// The owner whose cmdlet this is.
 fn owner_of(cmdlet: &str) -> Option<Owner> {
@@ -235,7 +310,13 @@ pub(crate) fn attributes(family: Family) -> impl Iterator<Item = Attribute> {
     schema::attributes(family.object_class())
         .map(move |inner| Attribute { inner, family })
         .filter(|attribute| attribute.reader().is_some() || attribute.writer().is_some())
+        .filter(move |attribute| {
+            family != Family::OnlineMailbox || !NOT_ONLINE.contains(&attribute.name())
+        })
 }
+
+/// What only the own servers have: the address policy's switch.
+const NOT_ONLINE: [&str; 1] = ["EmailAddressPolicyEnabled"];
 
 /// Finds an attribute by its name, without case.
 pub(crate) fn attribute(family: Family, name: &str) -> Option<Attribute> {

@@ -26,6 +26,8 @@ pub(crate) struct Session {
     /// The place among the account's sessions; given back as soon as the session is of no use.
     place: Mutex<Option<SessionPermit>>,
     domain_controller: Option<String>,
+    /// Whether calls are bound to a domain controller at all: the service chooses its own.
+    binds: bool,
     broken: AtomicBool,
     last_used: Mutex<Instant>,
 }
@@ -62,10 +64,11 @@ impl Session {
             pace,
             place: Mutex::new(Some(place)),
             domain_controller: wanted,
+            binds: !families.contains(&Family::OnlineMailbox),
             broken: AtomicBool::new(false),
             last_used: Mutex::new(Instant::now()),
         };
-        if session.domain_controller.is_some() {
+        if session.domain_controller.is_some() || !session.binds {
             return Ok(session);
         }
         let recipients = families
@@ -125,6 +128,19 @@ impl Session {
             Some(server) => call.parameter("DomainController", server.as_str()),
             None => call,
         }
+    }
+
+    /// Binds a call to `server`, the domain controller an object was read from, or else to that of the session.
+    pub(crate) fn pin_to(&self, call: CmdletCall, server: Option<&str>) -> CmdletCall {
+        match server.filter(|_| self.binds) {
+            Some(server) => call.parameter("DomainController", server),
+            None => self.pin(call),
+        }
+    }
+
+    /// Whether calls are bound to a domain controller.
+    pub(crate) fn binds(&self) -> bool {
+        self.binds
     }
 
     /// Runs a call that names one object to its end, when it is its turn.

@@ -3,7 +3,7 @@
 //! Types stand beside the values, as `X@data.type` with a .NET name or `X@odata.type` with a `#Name`, and not always.
 //! They are used where they change the form (dates, GUIDs) and ignored everywhere else.
 
-use clixml::{DateTime, Object, TypeNames, Value};
+use clixml::{DateTime, DateTimeKind, Object, TypeNames, Value};
 use serde_json::{Map, Value as Json};
 
 /// Turns a row into the object remote PowerShell would have given: members become properties, annotations their types.
@@ -62,7 +62,14 @@ fn date(text: &str) -> Option<DateTime> {
         let nanoseconds = u32::try_from(milliseconds.rem_euclid(1000) * 1_000_000).ok()?;
         return DateTime::from_unix(milliseconds.div_euclid(1000), nanoseconds).ok();
     }
-    text.parse().ok()
+    let date: DateTime = text.parse().ok()?;
+    // Universal time is written with an offset of nothing.
+    match date.kind() {
+        DateTimeKind::Local { offset_minutes: 0 } => {
+            DateTime::from_ticks(date.ticks(), DateTimeKind::Utc).ok()
+        }
+        _ => Some(date),
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +97,8 @@ mod tests {
             "Count": 5, "Large": 8_589_934_592_i64, "Unset": null, "Office": "",
         }));
         assert_eq!(value.as_object().unwrap().properties().count(), 8);
-        assert!(matches!(value.property("WhenCreatedUTC"), Some(Value::DateTime(_))));
+        let created = attribute_value(value.property("WhenCreatedUTC").unwrap());
+        assert_eq!(created, "2025-11-11T09:47:38Z", "as PowerShell prints universal time");
         assert!(matches!(value.property("Count"), Some(Value::I32(5))));
         assert!(matches!(value.property("Large"), Some(Value::I64(8_589_934_592))));
         let json = |name| attribute_value(value.property(name).unwrap());

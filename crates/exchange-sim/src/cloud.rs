@@ -69,6 +69,8 @@ pub(crate) struct Cloud {
     tokens: Mutex<HashMap<String, Issued>>,
     assertions: Mutex<VecDeque<String>>,
     pages: Mutex<VecDeque<(String, Pending)>>,
+    /// The rows of mailboxes that were removed.
+    deleted: Mutex<Vec<serde_json::Value>>,
     key: OnceLock<RsaPrivateKey>,
 }
 
@@ -83,6 +85,7 @@ impl Cloud {
             tokens: Mutex::default(),
             assertions: Mutex::default(),
             pages: Mutex::default(),
+            deleted: Mutex::default(),
             key: OnceLock::new(),
         }
     }

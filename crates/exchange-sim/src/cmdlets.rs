@@ -162,6 +162,15 @@ impl Exchange {
         }
     }
 
+    /// Makes a recipient one that is synchronised from another directory; false when there is none of this GUID.
+    pub fn synchronise(&mut self, guid: Uuid) -> bool {
+        let found = self.directory.recipients().find(|recipient| recipient.guid == guid).cloned();
+        let Some(mut recipient) = found else { return false };
+        recipient.values.insert("IsDirSynced".into(), crate::object::Field::Bool(true));
+        self.directory.replace(recipient);
+        true
+    }
+
     /// Frees all recipients of address policies: the service has none.
     pub(crate) fn detach_policies(&mut self) {
         let bound: Vec<_> = self

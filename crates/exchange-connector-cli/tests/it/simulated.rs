@@ -108,3 +108,17 @@ fn invoke_runs_one_cmdlet() {
         .expect_code(1);
     assert!(failed.stderr.contains("nobody"), "{}", failed.stderr);
 }
+
+#[test]
+fn the_cloud_is_imported_and_checked_like_a_server() {
+    let cloud = ["--simulate", "25", "--simulate-as", "cloud"];
+    let run = |words: &[&str]| run(&[words, cloud.as_slice()].concat(), "").expect_code(0);
+    let imported = run(&["import", "--attributes", "DisplayName,EmailAddresses"]);
+    assert_eq!(imported.of_type("object").len(), 25);
+    assert_eq!(imported.last()["type"], "complete");
+    assert!(run(&["check", "--json"]).last().to_string().contains("contoso"));
+    let schema = run(&["schema"]);
+    let policies =
+        |line: &serde_json::Value| line.to_string().contains("EmailAddressPolicyEnabled");
+    assert!(!schema.lines.iter().any(policies), "the service has no address policies");
+}

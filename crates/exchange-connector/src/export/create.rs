@@ -5,6 +5,8 @@
 //! and after, can an error be told from a success. Attributes that the create cmdlet does not take follow in a second
 //! step, on the domain controller that has the new object.
 
+use std::time::Duration;
+
 use clixml::Value;
 use exchange_cmdlets::{CmdletCall, ErrorClass, ErrorRecord, Identity, ParameterValue, Retry};
 use serde_json::Value as Json;
@@ -16,7 +18,7 @@ use super::prepare::{CreateTask, Wanted};
 use super::update::names_to_read;
 use super::{Mode, Stop, Work};
 use crate::outcome::{AttributeChange, OutcomeError, Status};
-use crate::schema::{Owner, attribute};
+use crate::schema::{Family, Owner, attribute};
 use crate::session::originating_server;
 use crate::settings::{AddressPolicy, CreateMethod};
 use crate::text::sanitized;
@@ -24,6 +26,12 @@ use crate::value::attribute_to_argument;
 
 impl Work<'_> {
     pub(super) async fn create(&mut self, task: &CreateTask) -> Result<Status, Stop> {
+        if task.family == Family::OnlineMailbox {
+            if self.settings.create_method == CreateMethod::Enable {
+                return self.adopt(task).await;
+            }
+            self.refuse_deleted(task).await?;
+        }
         self.refuse_existing(task).await?;
         let call = self.create_call(task)?;
         if self.mode == Mode::Plan {
@@ -55,7 +63,7 @@ impl Work<'_> {
     }
 
     /// Looks for the mailbox of the account that the task names.
-    async fn find_existing(
+    pub(super) async fn find_existing(
         &mut self,
         task: &CreateTask,
         server: Option<&str>,
@@ -84,6 +92,12 @@ impl Work<'_> {
             let Some(attribute) = attribute(task.family, name) else {
                 continue;
             };
+            if let (true, CreateMethod::New, Some(name)) =
+                (attribute.names_account(), method, value.as_str())
+            {
+                call = call.parameter(account_parameter(task), name);
+                continue;
+            }
             if !attribute.goes_with_create(method) || is_empty(value) {
                 continue;
             }
@@ -161,7 +175,7 @@ impl Work<'_> {
     }
 
     /// Reads the new object back and writes what is not yet as wanted.
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         task: &CreateTask,
         id: Uuid,
@@ -169,14 +183,7 @@ impl Work<'_> {
     ) -> Result<(), Stop> {
         let names = names_to_read(&task.attributes);
         let current = self.read_back(task, id, &names, server).await?;
-        let writable: Vec<_> = task
-            .attributes
-            .iter()
-            .filter(|wanted| {
-                attribute(task.family, wanted.name).is_some_and(|found| found.writer().is_some())
-            })
-            .cloned()
-            .collect();
+        let writable = task.attributes_to_write();
         let difference = Difference::between(&current, &writable, self.settings)?;
         if difference.is_empty() {
             self.outcome.warnings.extend(difference.warnings);
@@ -193,7 +200,17 @@ impl Work<'_> {
         names: &[&'static str],
         server: Option<&str>,
     ) -> Result<Current, Stop> {
-        match self.read_recipient(task.family, &by_guid(id)?, names, server).await? {
+        let mut waits = if task.family == Family::OnlineMailbox { VISIBLE_AFTER } else { 0 };
+        let found = loop {
+            let found = self.read_recipient(task.family, &by_guid(id)?, names, server).await?;
+            if found.is_ok() || waits == 0 {
+                break found;
+            }
+            // A new mailbox of the service is not seen everywhere at once.
+            waits -= 1;
+            tokio::time::sleep(VISIBILITY_WAIT).await;
+        };
+        match found {
             Ok(value) => self.complete(task.family, id, value, names).await,
             Err(record) => Err(Stop::new(
                 ErrorClass::Transient,
@@ -253,7 +270,8 @@ impl Work<'_> {
             return Ok(());
         }
         let writes = difference.writes.entry(Owner::Recipient).or_default();
-        if self.settings.export.address_policy == AddressPolicy::Disable {
+        let policies = self.session.binds();
+        if policies && self.settings.export.address_policy == AddressPolicy::Disable {
             writes.push(("EmailAddressPolicyEnabled".to_owned(), false.into()));
         }
         let list = texts.iter().map(|text| Value::from(*text)).collect();
@@ -267,7 +285,7 @@ impl Work<'_> {
     }
 
     /// Makes sure that the account to enable exists.
-    async fn need_account(&mut self, identity: &Identity) -> Result<(), Stop> {
+    pub(super) async fn need_account(&mut self, identity: &Identity) -> Result<(), Stop> {
         let call = self
             .session
             .pin(CmdletCall::new("Get-User").parameter("Identity", identity))
@@ -277,6 +295,32 @@ impl Work<'_> {
             None => Ok(()),
             Some(record) => Err(Stop::failed(OutcomeError::from_record(record))),
         }
+    }
+}
+
+/// How often, and after how long each time, a new mailbox of the service is looked for before it counts as not visible.
+const VISIBLE_AFTER: u32 = 40;
+const VISIBILITY_WAIT: Duration = Duration::from_secs(3);
+
+/// Which parameter of the service's `New-Mailbox` takes the sign-in name: the sets of shared and resource mailboxes make it
+/// from the primary address.
+fn account_parameter(task: &CreateTask) -> &'static str {
+    let on = |wanted: &str| {
+        task.parameters.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case(wanted) && matches!(value, ParameterValue::Switch(true))
+        })
+    };
+    let signs_in = task.parameters.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("EnableRoomMailboxAccount")
+            && matches!(
+                value,
+                ParameterValue::Value(Value::Bool(true)) | ParameterValue::Switch(true)
+            )
+    });
+    if ["Shared", "Room", "Equipment"].into_iter().any(on) && !signs_in {
+        "PrimarySmtpAddress"
+    } else {
+        "MicrosoftOnlineServicesID"
     }
 }
 

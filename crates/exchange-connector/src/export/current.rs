@@ -24,7 +24,26 @@ pub(super) struct Current {
 /// What every object is read with.
 const ALWAYS_READ: &[&str] = &["Guid", "Name", "RecipientTypeDetails", "OriginatingServer"];
 
+/// What tells whether an object of the service is mastered elsewhere.
+const SYNCHRONISED: &[&str] = &["IsDirSynced", "IsExchangeCloudManaged"];
+
 impl Current {
+    /// Whether directory synchronisation writes this object, and whether its Exchange attributes are left to the service
+    /// all the same.
+    pub(super) fn synchronised(&self) -> (bool, bool) {
+        let flag = |name: &str| {
+            self.parts.iter().any(|(owner, value)| {
+                *owner == Owner::Recipient
+                    && value
+                        .property(name)
+                        .and_then(Value::text)
+                        .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+            })
+        };
+        let synchronised = self.family == Family::OnlineMailbox && flag("IsDirSynced");
+        (synchronised, synchronised && flag("IsExchangeCloudManaged"))
+    }
+
     pub(super) fn value(&self, attribute: Attribute) -> Json {
         let part = attribute
             .reader()
@@ -78,7 +97,8 @@ impl Work<'_> {
         let own = names.iter().copied().filter(|name| {
             attribute(family, name).is_some_and(|found| found.reader() == Some(Owner::Recipient))
         });
-        self.read(family.get(), identity, own, server).await
+        let always: &[&str] = if family == Family::OnlineMailbox { SYNCHRONISED } else { &[] };
+        self.read(family.get(), identity, own.chain(always.iter().copied()), server).await
     }
 
     /// Reads what the account or client access adds.
@@ -120,21 +140,20 @@ impl Work<'_> {
         server: Option<&str>,
     ) -> Result<Result<Value, ErrorRecord>, Stop> {
         let mut selected = ALWAYS_READ.to_vec();
-        selected.extend(names.filter(|name| !ALWAYS_READ.contains(name)));
-        let mut call = self
-            .session
-            .pin(CmdletCall::new(cmdlet).parameter("Identity", identity))
-            .select(selected);
-        if let Some(server) = server {
-            call = call.parameter("DomainController", server);
+        for name in names {
+            if !selected.contains(&name) {
+                selected.push(name);
+            }
         }
+        let call = CmdletCall::new(cmdlet).parameter("Identity", identity);
+        let call = self.session.pin_to(call, server).select(selected);
         let reply = self.run(call).await.map_err(|error| read_failed(&error))?;
         only_object(cmdlet, reply)
     }
 }
 
 /// The one object of a reply, or the server's word that there is none.
-fn only_object(cmdlet: &str, reply: Reply) -> Result<Result<Value, ErrorRecord>, Stop> {
+pub(super) fn only_object(cmdlet: &str, reply: Reply) -> Result<Result<Value, ErrorRecord>, Stop> {
     if let Some(record) = reply.errors.into_iter().next() {
         return match classify(&record).class {
             ErrorClass::NotFound => Ok(Err(record)),

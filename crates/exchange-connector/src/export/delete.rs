@@ -1,10 +1,11 @@
 //! Taking a mailbox away.
 
+use exchange_cmdlets::{ErrorClass, Retry};
 use uuid::Uuid;
 
 use super::current::by_guid;
 use super::{Mode, Stop, Work};
-use crate::outcome::Status;
+use crate::outcome::{OutcomeError, Status};
 
 impl Work<'_> {
     /// Reads the object, so that the cmdlet of its kind is used and nothing else is hit, then takes it away.
@@ -15,6 +16,17 @@ impl Work<'_> {
         let Some(cmdlet) = current.family.delete(self.settings.export.deprovision) else {
             return Err(Stop::invalid("export.deprovision = \"refuse\" forbids deletes"));
         };
+        if current.synchronised().0 {
+            return Err(Stop {
+                status: Status::Refused,
+                error: OutcomeError::new(
+                    ErrorClass::WouldBeUndone,
+                    Retry::Never,
+                    "the object is synchronised from the own directory (IsDirSynced), which would make it again: delete it \
+                     there",
+                ),
+            });
+        }
         let server = current.server.as_deref();
         let call = self.writing_call(cmdlet, &by_guid(id)?, server, Vec::new());
         self.send(call).await?;

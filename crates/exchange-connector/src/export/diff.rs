@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use super::Stop;
 use super::current::Current;
 use super::prepare::{Wanted, flow};
-use crate::outcome::AttributeChange;
-use crate::schema::{Owner, attribute};
+use crate::outcome::{AttributeChange, OutcomeError, Status};
+use crate::schema::{Attribute, Family, Owner, attribute};
 use crate::settings::{AddressPolicy, Settings};
 use crate::value::{attribute_to_argument, list_argument, same};
 
@@ -49,6 +49,7 @@ impl Difference {
             if same(attribute, &before, value) {
                 continue;
             }
+            refuse_synchronised(current, attribute, writer)?;
             let argument = attribute_to_argument(attribute, value)
                 .map_err(|problem| Stop::invalid(format!("attribute {name} {problem}")))?;
             difference.set(writer, name, before, value.clone(), argument);
@@ -81,8 +82,11 @@ impl Difference {
         if !merge.changed {
             return Ok(());
         }
+        if let Some(attribute) = attribute(current.family, "EmailAddresses") {
+            refuse_synchronised(current, attribute, Owner::Recipient)?;
+        }
         self.warn_of_lost_route(current, &entries, &merge);
-        if moves_primary(&entries, &merge) {
+        if moves_primary(&entries, &merge) && current.family != Family::OnlineMailbox {
             self.clear_policy(current, settings)?;
         }
         let texts = merge.texts();
@@ -135,6 +139,26 @@ impl Difference {
             )),
         }
     }
+}
+
+/// Refuses to write in the service what directory synchronisation would take back.
+fn refuse_synchronised(current: &Current, attribute: Attribute, owner: Owner) -> Result<(), Stop> {
+    let (synchronised, managed_online) = current.synchronised();
+    if !synchronised || !attribute.is_mastered_on_premises(owner, managed_online) {
+        return Ok(());
+    }
+    Err(Stop {
+        status: Status::Refused,
+        error: OutcomeError::new(
+            ErrorClass::WouldBeUndone,
+            Retry::Never,
+            format!(
+                "{} of this object is synchronised from the own directory (IsDirSynced), which would take a change in \
+                 Exchange Online back: change it there, with infrastructure_type = \"Hybrid\"",
+                attribute.name()
+            ),
+        ),
+    })
 }
 
 /// The current addresses, every one of them: what was not read would be taken for absent and be lost.

@@ -1,6 +1,7 @@
 //! What can be decided about an operation without the server.
 
 use exchange_cmdlets::{ErrorClass, Identity, ParameterValue, Retry};
+use exchange_online::has_parameter;
 use secrecy::SecretString;
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -37,6 +38,16 @@ pub(super) struct CreateTask {
     pub(super) attributes: Vec<Wanted>,
     pub(super) secrets: Vec<(String, SecretString)>,
     pub(super) parameters: Vec<(String, ParameterValue)>,
+}
+
+impl CreateTask {
+    /// The attributes that a second step can write.
+    pub(super) fn attributes_to_write(&self) -> Vec<Wanted> {
+        let writable = |wanted: &&Wanted| {
+            attribute(self.family, wanted.name).is_some_and(|found| found.writer().is_some())
+        };
+        self.attributes.iter().filter(writable).cloned().collect()
+    }
 }
 
 /// An attribute and the value it is to have. Which family's attribute it is turns out when the object is read.
@@ -180,6 +191,20 @@ fn prepare_create(create: Create, settings: &Settings) -> Result<CreateTask, Dec
     let parameters = prepare_parameters(create.parameters, &attributes)?;
     if method == CreateMethod::New {
         need_password(cmdlet, &create.secrets, &parameters)?;
+        let person = create.secrets.iter().any(|(name, _)| name == "Password");
+        if family == Family::OnlineMailbox && person && principal.is_none() {
+            return Err(invalid(format!(
+                "attribute UserPrincipalName is missing; {cmdlet} of Exchange Online makes the account by it"
+            )));
+        }
+    }
+    if family == Family::OnlineMailbox {
+        let given = parameters.iter().map(|(name, _)| name);
+        if let Some(name) = given.into_iter().find(|name| !has_parameter(cmdlet, name)) {
+            return Err(invalid(format!(
+                "_param_{name}: {cmdlet} of Exchange Online has no such parameter"
+            )));
+        }
     }
     Ok(CreateTask { family, identity, attributes, secrets: create.secrets, parameters })
 }
@@ -307,7 +332,11 @@ fn wanted(
 fn is_writable(attribute: Attribute, purpose: Use) -> bool {
     match purpose {
         Use::Update => attribute.writer().is_some(),
-        Use::Create(method) => attribute.writer().is_some() || attribute.goes_with_create(method),
+        Use::Create(method) => {
+            attribute.writer().is_some()
+                || attribute.goes_with_create(method)
+                || attribute.names_account()
+        }
     }
 }
 
@@ -316,6 +345,7 @@ fn read_only(name: &str, purpose: Use) -> String {
         "PrimarySmtpAddress" | "WindowsEmailAddress" => {
             "; the primary address is the last of EmailAddresses"
         }
+        "UserPrincipalName" => "; in Exchange Online it is MicrosoftOnlineServicesID",
         _ => "",
     };
     match purpose {

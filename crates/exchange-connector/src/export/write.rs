@@ -57,11 +57,7 @@ impl Work<'_> {
         for (name, value) in parameters {
             call = call.parameter(name, value);
         }
-        call = self.session.pin(call);
-        if let Some(server) = server {
-            call = call.parameter("DomainController", server);
-        }
-        call.switch("Confirm", false)
+        self.session.pin_to(call, server).switch("Confirm", false)
     }
 
     /// Sends a call that writes, or in a plan notes it down.

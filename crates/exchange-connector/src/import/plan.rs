@@ -159,7 +159,7 @@ impl Part {
             call = call.parameter("Filter", filter);
         }
         // Get-RemoteMailbox has no such parameter; its classes are told apart here.
-        if self.family == Family::Mailbox && !self.classes.is_empty() {
+        if self.family != Family::RemoteMailbox && !self.classes.is_empty() {
             let classes = self.classes.iter().map(|class| Value::from(*class)).collect();
             call = call.parameter("RecipientTypeDetails", list_argument(classes));
         }

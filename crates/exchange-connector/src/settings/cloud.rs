@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use exchange_online::Thumbprint;
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
@@ -28,6 +29,8 @@ pub struct Cloud {
     pub scope: String,
     /// A file of further trust anchors for both hosts, in PEM.
     pub ca_file: Option<PathBuf>,
+    /// Whether [`api_url`](Self::api_url) is one of the settings' own, which links and redirects then never leave.
+    pub own_api: bool,
 }
 
 /// Who signs in to Exchange Online.
@@ -38,8 +41,8 @@ pub enum CloudCredential {
     Certificate {
         /// The application's id.
         application_id: Uuid,
-        /// SHA-1 of the certificate: 40 hexadecimal digits in lower case.
-        thumbprint: String,
+        /// SHA-1 of the certificate.
+        thumbprint: Thumbprint,
         /// Where the certificate and its key are.
         source: CertificateSource,
         /// What the key is locked with.
@@ -71,6 +74,8 @@ pub enum CertificateSource {
     File(PathBuf),
     /// A folder that is searched by thumbprint.
     Store(PathBuf),
+    /// The folder in which .NET keeps the user's certificates, searched by thumbprint; there is none on Windows.
+    UserStore,
 }
 
 /// One of Microsoft's clouds.
@@ -145,7 +150,17 @@ pub(super) fn parse(
     root.refuse(&["hostname"], cloud, "the service's address is known; remove")?;
     let remedy = "this belongs to OnPremises and Hybrid; remove";
     endpoint.refuse(
-        &["url", "kind", "ca_file", "domain_controller", "allow_unencrypted"],
+        &[
+            "url",
+            "kind",
+            "ca_file",
+            "domain_controller",
+            "allow_unencrypted",
+            "proxy",
+            "certificate_pin",
+            "min_tls",
+            "connect_timeout",
+        ],
         cloud,
         remedy,
     )?;
@@ -168,6 +183,7 @@ pub(super) fn parse(
         api_url: service_url(table, "api_url", api)?,
         scope: table.text("scope")?.unwrap_or_else(|| scope.to_owned()),
         ca_file: table.text("ca_file")?.map(|path| context.directory.join(path)),
+        own_api: table.has("api_url"),
     })
 }
 
@@ -217,6 +233,11 @@ fn credential(
     let password = root.secret("password", context.source, context.warnings)?.ok_or_else(|| {
         root.missing("password", "write password = { env = \"EXCHANGE_PASSWORD\" }")
     })?;
+    context.warnings.push(
+        "Microsoft is withdrawing sign-in with username and password from Exchange Online: sign in with an application \
+         and a certificate"
+            .to_owned(),
+    );
     Ok(CloudCredential::Password {
         username,
         password,
@@ -230,13 +251,13 @@ fn certificate(
 ) -> Result<CloudCredential, SettingsError> {
     let root = context.root;
     let thumbprint = root.required_text("certificate_thumbprint", "write its 40 digits")?;
-    if thumbprint.len() != 40 || !thumbprint.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(root.value_error(
+    let thumbprint: Thumbprint = thumbprint.parse().map_err(|_| {
+        root.value_error(
             "certificate_thumbprint",
             "is not 40 hexadecimal digits",
-            "copy the certificate's SHA-1 thumbprint without spaces or colons".to_owned(),
-        ));
-    }
+            "copy the certificate's SHA-1 thumbprint".to_owned(),
+        )
+    })?;
     let file = table.text("certificate_file")?;
     let store = table.text("certificate_store")?;
     let source = match (file, store) {
@@ -249,16 +270,18 @@ fn certificate(
         }
         (Some(file), None) => CertificateSource::File(context.directory.join(file)),
         (None, Some(store)) => CertificateSource::Store(context.directory.join(store)),
-        (None, None) => {
+        (None, None) if cfg!(windows) => {
             return Err(table.missing(
                 "certificate_file",
-                "write cloud.certificate_file = \"app.pfx\" or cloud.certificate_store = \"dir\"",
+                "the system's own store is not searched: write cloud.certificate_file = \"app.pfx\" or \
+                 cloud.certificate_store = \"dir\"",
             ));
         }
+        (None, None) => CertificateSource::UserStore,
     };
     Ok(CloudCredential::Certificate {
         application_id: application_id(root)?,
-        thumbprint: thumbprint.to_ascii_lowercase(),
+        thumbprint,
         source,
         password: table.secret("certificate_password", context.source, context.warnings)?,
     })

@@ -1,6 +1,7 @@
 //! The facade over transports that answer from a script, without sockets, and over the simulated Exchange.
 
 mod check;
+mod cloud;
 mod export;
 mod import;
 mod plan;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use exchange_cmdlets::throttle::{Scheduler, Sign, Turn};
 use exchange_cmdlets::{ErrorClass, Retry};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
@@ -45,9 +46,10 @@ pub(crate) struct Service {
     /// Where requests go: the address in the settings until a redirect leads elsewhere.
     home: Mutex<Url>,
     cookies: Mutex<Cookies>,
-    slots: Semaphore,
-    /// Nothing is sent before, for the service asked to wait.
-    gate: Mutex<Option<Instant>>,
+    /// When the next request may start, and how many run at once.
+    pace: Mutex<Scheduler>,
+    /// Told when a request has ended.
+    ended: Notify,
     key: tokio::sync::Mutex<Option<(PasswordKey, Instant)>>,
     names: Mutex<HashMap<Uuid, String>>,
     connection_id: Uuid,
@@ -94,8 +96,8 @@ impl Service {
             territory: Territory::new(home.clone(), options.stay_on_host),
             home: Mutex::new(home),
             cookies: Mutex::default(),
-            slots: Semaphore::new(options.max_concurrent),
-            gate: Mutex::new(None),
+            pace: Mutex::new(Scheduler::new(options.max_concurrent)),
+            ended: Notify::new(),
             key: tokio::sync::Mutex::new(None),
             names: Mutex::default(),
             connection_id: Uuid::new_v4(),
@@ -208,7 +210,7 @@ impl Service {
             if error.class() == ErrorClass::Throttled {
                 let wait = answer.retry_after().or_else(|| error.wait());
                 let status = answer.status;
-                self.close_gate(wait);
+                lock(&self.pace).handle(Instant::now().into_std(), &Sign::Refused { wait });
                 if !self.pause(started, &mut attempt, wait).await {
                     return Err(OnlineError::Throttled { status, wait });
                 }
@@ -228,10 +230,6 @@ impl Service {
         url: &Url,
         token: &Token,
     ) -> Result<RestAnswer, crate::rest::RestError> {
-        let gate = *lock(&self.gate);
-        if let Some(gate) = gate {
-            tokio::time::sleep_until(gate).await;
-        }
         let mut request = RestRequest::new(job.method, url.clone());
         request.headers.clone_from(&job.headers);
         request.headers.extend([
@@ -247,10 +245,13 @@ impl Service {
         }
         request.token = Some(token.secret.clone());
         request.body = job.body.clone();
-        let slot = self.slots.acquire().await;
+        let turn = self.turn().await;
         let answer = self.rest.send(request).await;
-        drop(slot);
+        drop(turn);
         let answer = answer?;
+        if (200..300).contains(&answer.status) {
+            lock(&self.pace).handle(Instant::now().into_std(), &Sign::Well);
+        }
         lock(&self.cookies).take(url, &answer);
         Ok(answer)
     }
@@ -264,12 +265,17 @@ impl Service {
         }
     }
 
-    fn close_gate(&self, wait: Option<Duration>) {
-        if let Some(until) = wait.and_then(|wait| Instant::now().checked_add(wait)) {
-            let mut gate = lock(&self.gate);
-            let later = gate.is_none_or(|gate| gate < until);
-            if later && until - Instant::now() <= self.options.stall_timeout {
-                *gate = Some(until);
+    /// Waits until another request may run.
+    async fn turn(&self) -> Running<'_> {
+        loop {
+            // Listened for before asking, so that an end in between is not missed.
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            let turn = lock(&self.pace).ask(Instant::now().into_std());
+            match turn {
+                Turn::Now => return Running(self),
+                Turn::At(time) => tokio::time::sleep_until(time.into()).await,
+                Turn::AfterAnother => ended.await,
             }
         }
     }
@@ -340,6 +346,16 @@ impl Service {
         };
         let answer = self.exchange(&job, url).await?;
         Module::read(&answer.body).ok_or(OnlineError::Module)
+    }
+}
+
+/// A request that runs, until this is dropped.
+struct Running<'a>(&'a Service);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.pace).ended();
+        self.0.ended.notify_waiters();
     }
 }
 

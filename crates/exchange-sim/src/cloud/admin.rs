@@ -162,13 +162,21 @@ impl Cloud {
         let Some(name) = CMDLETS.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
             return unknown();
         };
+        if let Some((_, Value::Bool(true))) =
+            parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("SoftDeletedMailbox"))
+        {
+            return self.deleted(parameters);
+        }
         let mut invocation = match self.invocation(name, parameters) {
             Ok(invocation) => vec![invocation],
             Err(answer) => return answer,
         };
         invocation.extend(selection(request.query));
         let mut exchange = shells.exchange();
-        let session = Session::new(&exchange.domain_controller(0).to_owned());
+        let session = Session::new(exchange.domain_controller(0));
+        let leaving = (*name == "Remove-Mailbox")
+            .then(|| mailbox(&mut exchange, &session, parameters))
+            .flatten();
         let run = match Run::new(&mut exchange, session, vec![invocation]) {
             Ok(run) => run,
             Err(error) => return refusal(&error),
@@ -181,7 +189,37 @@ impl Cloud {
         if name.starts_with("New-") {
             exchange.detach_policies();
         }
+        if answer.status == 200 {
+            lock(&self.deleted).extend(leaving);
+        }
         answer
+    }
+
+    /// Shows the mailboxes that were removed.
+    fn deleted(&self, parameters: &Map<String, Value>) -> CloudAnswer {
+        let identity = parameters
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("Identity"))
+            .and_then(|(_, value)| value.as_str());
+        let named = |row: &&Value| {
+            let is = |member: &str| {
+                let text = row.get(member).and_then(Value::as_str).unwrap_or_default();
+                identity.is_some_and(|identity| identity.eq_ignore_ascii_case(text))
+            };
+            identity.is_none() || ["Guid", "Name", "UserPrincipalName", "Alias"].into_iter().any(is)
+        };
+        let rows: Vec<Value> = lock(&self.deleted).iter().filter(named).cloned().collect();
+        match identity {
+            Some(identity) if rows.is_empty() => {
+                let name =
+                    "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException";
+                let message = format!(
+                    "The operation couldn't be performed because object '{identity}' couldn't be found."
+                );
+                json::error(404, name, &message)
+            }
+            _ => CloudAnswer::json(200, &json!({"@adminapi.warnings": [], "value": rows})),
+        }
     }
 
     /// Makes an invocation of the parameters, as strict as the service.
@@ -335,6 +373,22 @@ struct PendingRun {
     run: Run,
     ahead: Option<Record>,
     page_size: usize,
+}
+
+/// Returns the row of the mailbox that is about to be removed.
+fn mailbox(
+    exchange: &mut Exchange,
+    session: &Session,
+    parameters: &Map<String, Value>,
+) -> Option<Value> {
+    let (_, identity) =
+        parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("Identity"))?;
+    let look = Invocation::new("Get-Mailbox").text("Identity", identity.as_str()?);
+    let mut run = Run::new(exchange, session.clone(), vec![vec![look]]).ok()?;
+    match run.next(exchange).ok()?? {
+        Record::Output(item) => Some(json::row(&item)),
+        _ => None,
+    }
 }
 
 /// What the service says of a cmdlet that is not there, or not for this caller: nothing.

@@ -189,7 +189,10 @@ impl Connection {
             post: head.method == Method::POST,
             path: head.uri.path(),
             query: head.uri.query().unwrap_or_default(),
-            origin: format!("{}://{host}", if self.service.tls.is_some() { "https" } else { "http" }),
+            origin: format!(
+                "{}://{host}",
+                if self.service.tls.is_some() { "https" } else { "http" }
+            ),
             headers: &head.headers,
             body: &body,
         };
