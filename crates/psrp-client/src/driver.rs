@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use psrp::clixml::Value;
 use psrp::crypto::KeyPair;
@@ -38,6 +38,8 @@ pub(crate) struct Driver {
     options: PoolOptions,
     key_pair: OnceCell<()>,
     closed: watch::Sender<bool>,
+    /// Becomes true when something may come for the pool.
+    expects: watch::Sender<bool>,
 }
 
 /// The machine, and who waits for what of it.
@@ -87,6 +89,7 @@ impl Driver {
             absence: Absence::default(),
         };
         let host = options.host.clone();
+        let expects = host.is_some() || matches!(carrier, Carrier::Pipes(_));
         let driver = Arc::new(Self {
             state: Mutex::new(state),
             bell: Notify::new(),
@@ -95,6 +98,7 @@ impl Driver {
             options,
             key_pair: OnceCell::new(),
             closed: watch::Sender::new(false),
+            expects: watch::Sender::new(expects),
         });
         tokio::spawn(Arc::clone(&driver).send_what_is_due());
         tokio::spawn(Arc::clone(&driver).hear_the_pool());
@@ -308,6 +312,9 @@ impl Driver {
     }
 
     async fn send(&self, target: Option<PipelineId>, stream: InputStream, payload: Payload) {
+        if target.is_none() {
+            self.expect_answer();
+        }
         let stream_target = target.map_or(StreamTarget::Pool, StreamTarget::Pipeline);
         match (self.carrier.send(stream_target, stream, payload).await, target) {
             (Ok(()), Some(pipeline)) if stream == InputStream::Stdin => self.input_sent(pipeline),
@@ -331,8 +338,21 @@ impl Driver {
         self.closed.send_replace(true);
     }
 
+    /// Something may come for the pool soon.
+    pub(crate) fn expect_answer(&self) {
+        self.expects.send_replace(true);
+    }
+
     /// Keeps a Receive pending on the pool: it brings keys, states and host calls, and keeps the shell from idling out.
+    ///
+    /// Only when something may come, or the pool has been open for a while: a short session saves the request, and the
+    /// connection that would wait for its answer.
     async fn hear_the_pool(self: Arc<Self>) {
+        let mut expects = self.expects.subscribe();
+        let due = tokio::time::timeout(FIRST_POOL_RECEIVE, expects.wait_for(|expects| *expects));
+        if self.until_closed(due).await.is_none() {
+            return;
+        }
         let mut lost = 0;
         while let Some(absences) = self.present().await
             && self.is_open()
@@ -545,5 +565,8 @@ fn name(event: &Event) -> &'static str {
 
 /// User events that wait for a slow listener; older ones are dropped.
 const WAITING_USER_EVENTS: usize = 256;
+/// How long after its opening a pool is listened to in any case.
+const FIRST_POOL_RECEIVE: Duration = Duration::from_secs(5);
+
 /// Lost Receives of the pool in a row after which it counts as broken.
 const POOL_RECEIVES: u32 = 3;

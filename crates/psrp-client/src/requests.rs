@@ -52,6 +52,7 @@ impl Driver {
 
     /// Listens to the events of the server's engine from now on.
     pub(crate) fn user_events(&self) -> Option<broadcast::Receiver<Box<UserEvent>>> {
+        self.expect_answer();
         self.lock().user_events.as_ref().map(broadcast::Sender::subscribe)
     }
 }
