@@ -49,6 +49,9 @@ struct Matrix {
     /// Say of every fault what the client made of it
     #[arg(long, requires = "peer")]
     explain: bool,
+    /// The messages at which faults strike, instead of each of the first twelve
+    #[arg(long, value_name = "N,…", requires = "peer", value_delimiter = ',', default_values_t = 1..=12)]
+    messages: Vec<u32>,
     /// Run only what has this word in its name; repeatable
     #[arg(long, value_name = "WORD", requires = "peer")]
     only: Vec<String>,
@@ -121,6 +124,7 @@ impl Matrix {
             jobs: self.jobs.map_or(processors, NonZeroUsize::get),
             large: self.large,
             explain: self.explain,
+            messages: &self.messages,
             only: &self.only,
         }
     }

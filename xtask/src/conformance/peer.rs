@@ -32,6 +32,8 @@ pub(super) struct Options<'a> {
     pub(super) large: bool,
     /// Whether to say of every fault what the client made of it.
     pub(super) explain: bool,
+    /// The messages at which faults strike.
+    pub(super) messages: &'a [u32],
     /// Only what has one of these words in its name.
     pub(super) only: &'a [String],
 }

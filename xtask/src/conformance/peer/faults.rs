@@ -40,10 +40,7 @@ const KINDS: &[&str] = &[
     "unsolicited401",
 ];
 
-/// The messages that are struck.
-const MESSAGES: u32 = 12;
-
-/// Mailboxes, and answers so small that their import takes more than [`MESSAGES`] messages.
+/// Mailboxes, and answers so small that their import takes more than twelve messages.
 const SERVER: &[&str] = &["--mailboxes", "40", "--max-envelope", "24576", "--cert-key", "ec"];
 
 /// A client with little patience, so that what waits ends soon.
@@ -99,7 +96,7 @@ pub(super) async fn run(program: &Program, options: &Options<'_>) -> Result<Vec<
 /// Runs one half of the matrix.
 async fn matrix(program: &Program, options: &Options<'_>, task: Task) -> Result<Row> {
     let whole = undisturbed(program).await.context("an import that nothing disturbs")?;
-    let messages: Vec<u32> = (1..=MESSAGES).collect();
+    let messages = options.messages;
     let head = messages.iter().fold(String::new(), |head, message| format!("{head} {message:>2}"));
     crate::print(&format!("\n{:<24}{head}\n", format!("{}, struck at message", task.name())));
     let runs = KINDS.iter().flat_map(|kind| messages.iter().map(move |message| (*kind, *message)));
@@ -127,7 +124,7 @@ async fn matrix(program: &Program, options: &Options<'_>, task: Task) -> Result<
         if options.explain {
             let _ = writeln!(said, "  {message}: {:.1} s", cell.took.as_secs_f32());
         }
-        if message == MESSAGES {
+        if Some(&message) == messages.last() {
             crate::print(&format!("{kind:<24}{letters}\n{said}"));
             letters.clear();
             said.clear();
