@@ -612,3 +612,48 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     }
     out
 }
+
+/// Makes three changes to a good answer, each time others, and the same in each run.
+#[tokio::test]
+async fn no_damage_to_an_answer_keeps_the_client_from_an_end() {
+    let good = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nSet-Cookie: a=b; path=/\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5\r\n<a/> \r\n4;x=y\r\n<b/>\r\n0\r\nTrailer: z\r\n\r\n",
+        "application/soap+xml;charset=UTF-8"
+    );
+    let number = Arc::new(AtomicUsize::new(1));
+    let server = Server::start(move |mut stream| {
+        let mut damaged = good.clone().into_bytes();
+        let mut seed = number.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9E37_79B9);
+        for _ in 0..3 {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let at = (seed >> 33) % damaged.len().max(1);
+            match (seed >> 20) % 4 {
+                0 => damaged[at] ^= 1 << ((seed >> 24) % 8),
+                1 if at + 1 < damaged.len() => drop(damaged.remove(at)),
+                2 => damaged.truncate(at + 1),
+                _ => damaged.insert(at, b"\r\n :;0\xFF\0"[(seed >> 28) % 8]),
+            }
+        }
+        async move {
+            read_request(&mut stream).await?;
+            stream.write_all(&damaged).await
+        }
+    })
+    .await;
+    let client = server.client();
+    let (mut answers, mut errors) = (0, 0);
+    for _ in 0..2000 {
+        let exchange = client.exchange(request("x".to_owned()));
+        match tokio::time::timeout(Duration::from_secs(20), exchange).await.expect("an end") {
+            Ok(_) => answers += 1,
+            Err(Error::BadCredentials { .. } | Error::Security(_) | Error::Connect { .. }) => {
+                panic!("no login failed")
+            }
+            Err(_) => errors += 1,
+        }
+    }
+    assert!(answers > 20 && errors > 200, "{answers} answers, {errors} errors");
+}
