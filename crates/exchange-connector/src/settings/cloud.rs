@@ -164,6 +164,7 @@ pub(super) fn parse(
         cloud,
         remedy,
     )?;
+    endpoint.refuse(&super::network::KEYS, cloud, remedy)?;
     kerberos.refuse(super::endpoint::KERBEROS_KEYS, cloud, remedy)?;
     if root.choice("authentication_method", super::endpoint::METHODS)?.is_some() {
         context.warnings.push(

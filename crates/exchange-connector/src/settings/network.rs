@@ -36,6 +36,8 @@ pub enum ProxySetting {
     Through(Proxy),
 }
 
+pub(super) const KEYS: [&str; 4] = ["proxy", "certificate_pin", "min_tls", "connect_timeout"];
+
 const VERSIONS: &[(&str, TlsVersion)] = &[("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
 
 pub(super) fn parse(context: &mut Context<'_>, url: &Url) -> Result<Network, SettingsError> {

@@ -131,6 +131,10 @@ fn a_way_that_leads_nowhere_is_refused_without_secrets() {
         let error = parse(&text).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
+    let cloud = format!("{CLOUD}[endpoint]\nproxy = 'http://ann:hunter2@proxy'");
+    let error = parse(&cloud).unwrap_err();
+    assert!(matches!(error, SettingsError::Combination { .. }), "{error}");
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     let error = parse(&format!("{LOCAL}[endpoint]\nmin_tls = '1.2'")).unwrap_err();
     assert!(matches!(error, SettingsError::Combination { .. }), "{error}");
 }
