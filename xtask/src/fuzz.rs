@@ -59,7 +59,7 @@ impl Fuzz {
         let mut command = cargo(&["fuzz", "run", "--sanitizer", "none", target]);
         command.env("RUSTC_BOOTSTRAP", "1").args(corpora(target)?).arg("--").args([
             format!("-max_total_time={}", self.seconds),
-            "-timeout=20".to_owned(),
+            "-timeout=120".to_owned(),
             "-rss_limit_mb=1024".to_owned(),
             "-print_final_stats=1".to_owned(),
         ]);

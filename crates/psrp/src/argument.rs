@@ -2,6 +2,8 @@
 //!
 //! Spec: [MS-PSRP] 2.2.3.13 Command Parameter.
 
+mod read;
+
 use clixml::{Object, TypeNames, Value};
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -90,6 +92,8 @@ pub enum ArgumentValue {
     List(Vec<Self>),
     /// A hashtable of such values.
     Hashtable(Vec<(Value, Self)>),
+    /// An object that is all properties, such as a `PSCustomObject`, of such values.
+    Properties(Vec<(String, Self)>),
 }
 
 impl ArgumentValue {
@@ -110,6 +114,7 @@ impl ArgumentValue {
             Self::Secret(_) | Self::Credential(_) => true,
             Self::List(items) => items.iter().any(Self::has_secrets),
             Self::Hashtable(entries) => entries.iter().any(|(_, value)| value.has_secrets()),
+            Self::Properties(properties) => properties.iter().any(|(_, value)| value.has_secrets()),
         }
     }
 
@@ -133,6 +138,13 @@ impl ArgumentValue {
                     .map(|(key, value)| Ok((key.clone(), value.to_value(secrets)?)))
                     .collect::<Result<_, CryptoError>>()?,
             ),
+            Self::Properties(properties) => {
+                let mut object = Object::new();
+                for (name, value) in properties {
+                    object = object.with_extended(name.as_str(), value.to_value(secrets)?);
+                }
+                object.into()
+            }
         })
     }
 }

@@ -51,8 +51,8 @@ impl PowerShell {
 
     /// Reads the body of CREATE_PIPELINE.
     ///
-    /// SecureStrings that are arguments themselves become [`ArgumentValue::Secret`] where `secrets` can decode them;
-    /// those inside other values stay as they are; see [`Credential::from_value`](crate::Credential::from_value).
+    /// SecureStrings among the arguments, and inside of them, are decoded where `secrets` can decode any, as
+    /// [`ArgumentValue::from_value`] says.
     ///
     /// # Errors
     ///
@@ -201,15 +201,12 @@ fn decode_command(fields: &Fields<'_>, secrets: &SecretEncoding) -> Result<Comma
 
 fn decode_argument(fields: &Fields<'_>, secrets: &SecretEncoding) -> Result<Argument, DecodeError> {
     fields.required("N")?;
-    let value = match fields.required_raw("V")? {
-        Value::SecureString(bytes) if secrets.is_ready() => {
-            let secret = secrets.decode(bytes).map_err(|source| DecodeError::SessionKey {
-                message_type: fields.message_type(),
-                source,
-            })?;
-            ArgumentValue::Secret(secret)
-        }
-        value => ArgumentValue::Value(fields.copy(value)),
+    let value = fields.copy(fields.required_raw("V")?);
+    let value = match secrets.is_ready() {
+        true => ArgumentValue::from_value(value, secrets).map_err(|source| {
+            DecodeError::SessionKey { message_type: fields.message_type(), source }
+        })?,
+        false => ArgumentValue::Value(value),
     };
     Ok(Argument::new(fields.text("N"), value))
 }

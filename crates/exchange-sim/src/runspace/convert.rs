@@ -24,18 +24,34 @@ fn invocations(statement: &Statement, pool: &ServerPool) -> Vec<Invocation> {
         arguments: command
             .bind(|name| is_switch(&command.name, name))
             .into_iter()
-            .map(|argument| {
-                let value = match &argument.value {
-                    ArgumentValue::Secret(secret) => Argument::Secret(secret.clone()),
-                    ArgumentValue::Value(value) => argument_of(value, pool, MAX_DEPTH),
-                    // A server never makes the other forms: what is inside values stays encrypted.
-                    _ => Argument::Nil,
-                };
-                (argument.name, value)
-            })
+            .map(|argument| (argument.name, decoded(&argument.value, pool, MAX_DEPTH)))
             .collect(),
     });
     commands.collect()
+}
+
+/// Returns an argument whose secrets the protocol has decoded.
+fn decoded(value: &ArgumentValue, pool: &ServerPool, depth: usize) -> Argument {
+    let too_deep = || Argument::Object(String::new());
+    match (value, depth.checked_sub(1)) {
+        (ArgumentValue::Secret(secret), _) => Argument::Secret(secret.clone()),
+        (ArgumentValue::Value(value), _) => argument_of(value, pool, depth),
+        (ArgumentValue::Credential(_), _) => {
+            Argument::Object("System.Management.Automation.PSCredential".to_owned())
+        }
+        (_, None) => too_deep(),
+        (ArgumentValue::List(items), Some(depth)) => {
+            Argument::List(items.iter().map(|item| decoded(item, pool, depth)).collect())
+        }
+        (ArgumentValue::Hashtable(entries), Some(depth)) => {
+            let name = |key: &Value| key.text().unwrap_or_default().into_owned();
+            let entries =
+                entries.iter().map(|(key, value)| (name(key), decoded(value, pool, depth)));
+            Argument::Table(entries.collect())
+        }
+        // No parameter takes an object that is but properties.
+        _ => too_deep(),
+    }
 }
 
 /// Returns an item of a pipeline's input as an object of the pipeline: what a cmdlet would take for its identity.
@@ -126,5 +142,55 @@ pub(super) fn error_record(error: &CmdletError) -> psrp::ErrorRecord {
             record.target(Value::from(target.name.as_str()), target.name.as_str(), target.type_name)
         }
         None => record,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use psrp::Credential;
+    use psrp::server::ServerOptions;
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn pool() -> ServerPool {
+        let rng = rand::make_rng::<rand::rngs::StdRng>();
+        ServerPool::new(ServerOptions::default(), Box::new(rng))
+    }
+
+    fn secret() -> ArgumentValue {
+        SecretString::from("P@ss").into()
+    }
+
+    #[test]
+    fn secrets_inside_of_arguments_reach_the_cmdlets() {
+        let nested = ArgumentValue::List(vec![
+            ArgumentValue::hashtable([("Password", secret())]),
+            Credential::new("ann", SecretString::from("P@ss")).into(),
+            "plain".into(),
+        ]);
+        let Argument::List(items) = decoded(&nested, &pool(), MAX_DEPTH) else { panic!() };
+        let [Argument::Table(table), Argument::Object(credential), Argument::Text(text)] =
+            &items[..]
+        else {
+            panic!("{items:?}")
+        };
+        let [(name, Argument::Secret(found))] = &table[..] else { panic!("{table:?}") };
+        assert_eq!((name.as_str(), found.expose_secret()), ("Password", "P@ss"));
+        assert_eq!(credential, "System.Management.Automation.PSCredential");
+        assert_eq!(text, "plain");
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_an_object_that_no_parameter_takes() {
+        let mut nested = secret();
+        for _ in 0..=MAX_DEPTH {
+            nested = ArgumentValue::List(vec![nested]);
+        }
+        let mut argument = decoded(&nested, &pool(), MAX_DEPTH);
+        while let Argument::List(mut items) = argument {
+            argument = items.remove(0);
+        }
+        assert!(matches!(argument, Argument::Object(_)), "{argument:?}");
     }
 }

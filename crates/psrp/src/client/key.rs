@@ -3,7 +3,8 @@
 //! Spec: [MS-PSRP] 3.1.4.8 Initiating a Session Key Exchange, [MS-PSRP] 3.1.5.4.4 ENCRYPTED_SESSION_KEY Message,
 //! [MS-PSRP] 3.1.5.4.5 PUBLIC_KEY_REQUEST Message.
 //!
-//! A session key that cannot be used is asked for once more, under a new pair; after that there is none for this pool.
+//! A session key that cannot be used is asked for once more; after that there is none for this pool. The key pair stays the
+//! same, for making one takes long, and a server must not be able to make its clients wait.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -81,11 +82,10 @@ impl KeyExchange {
         Ok(())
     }
 
-    /// Notes that a key could not be used; the next request makes a new pair.
+    /// Notes that a key could not be used, so that it may be asked for again.
     fn fail(&mut self) {
         self.failures = self.failures.saturating_add(1);
         self.sent = false;
-        self.pair = None;
     }
 
     /// Lets the next secret ask again.

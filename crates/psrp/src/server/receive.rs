@@ -53,9 +53,11 @@ impl ServerPool {
     }
 
     /// Announces a pipeline whose first message comes later. Not needed before
-    /// [`handle_fragments`](Self::handle_fragments).
+    /// [`handle_fragments`](Self::handle_fragments), and without effect after the end of the pool.
     pub fn announce_pipeline(&mut self, id: PipelineId) {
-        self.entry(id);
+        if self.is_alive() {
+            self.entry(id);
+        }
     }
 
     /// The client asks to stop a pipeline. One that waits ends at once, a running one is told to the driver, an unknown one

@@ -651,7 +651,7 @@ fn secrets_do_not_show() {
 }
 
 #[test]
-fn secrets_anywhere_in_an_argument_arrive_encrypted() {
+fn secrets_anywhere_in_an_argument_arrive_decoded() {
     let mut pair = Pair::open();
     let users = ArgumentValue::List(vec![
         Credential::new("ann", SecretString::from("one")).into(),
@@ -659,18 +659,15 @@ fn secrets_anywhere_in_an_argument_arrive_encrypted() {
     ]);
     let (_, powershell) =
         pair.start(PowerShell::new().command(Command::new("New-User").parameter("Users", users)));
-    let ArgumentValue::Value(users) = &powershell.commands()[0].arguments[0].value else {
-        panic!("not a value")
+    let ArgumentValue::List(users) = &powershell.commands()[0].arguments[0].value else {
+        panic!("not a list")
     };
-    let items = users.items().unwrap();
-    let secret = |value: Option<&Value>| match value {
-        Some(Value::SecureString(bytes)) => {
-            pair.server.decrypt_secure_string(bytes).unwrap().expose_secret().to_owned()
-        }
-        other => panic!("{other:?}"),
+    let [ArgumentValue::Credential(ann), ArgumentValue::Hashtable(table)] = &users[..] else {
+        panic!("{users:?}")
     };
-    assert_eq!(secret(items[0].property("Password")), "one");
-    assert_eq!(secret(Some(&items[1].entries().unwrap()[0].1)), "two");
+    assert_eq!((ann.user_name.as_str(), ann.password.expose_secret()), ("ann", "one"));
+    let ArgumentValue::Secret(secret) = &table[0].1 else { panic!("{table:?}") };
+    assert_eq!(secret.expose_secret(), "two");
 }
 
 #[test]
