@@ -471,6 +471,7 @@ fn advice(error: &TransportError) -> &'static str {
         | TransportError::NotSent { source }
         | TransportError::ConnectionLost { source }
         | TransportError::Throttled { source, .. }
+        | TransportError::Refused { source }
         | TransportError::Protocol { source } => online::remedy(&**source),
         _ => None,
     };

@@ -99,9 +99,11 @@ impl From<OnlineError> for TransportError {
             OnlineError::NoAnswer(RestError::TimedOut { ref host, after }) => {
                 Self::Stalled { what: format!("an answer of {host}"), after }
             }
+            // Asking again would lead to the same place.
+            OnlineError::Link(_) | OnlineError::Redirects { .. } => {
+                Self::Refused { source: error.into() }
+            }
             OnlineError::NoAnswer(RestError::TooLarge { .. })
-            | OnlineError::Link(_)
-            | OnlineError::Redirects { .. }
             | OnlineError::Module
             | OnlineError::Expired { .. } => Self::Protocol { source: error.into() },
             OnlineError::NoAnswer(ref cause) if cause.is_unsent() => {

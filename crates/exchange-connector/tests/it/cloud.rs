@@ -257,23 +257,34 @@ async fn imports_survive_what_a_service_does() {
     }
 }
 
+/// Imports from a service that never gets well, with little patience.
+async fn cannot_be_finished(fault: &str, reason: &str) {
+    let options = SimOptions::default().mailboxes(25).page_size(10);
+    let options = options.fault(fault.parse().expect("a fault"));
+    let impatient = |settings| format!("{settings}[endpoint]\nstall_timeout = \"4s\"\n");
+    let site = Site::with(options, impatient).await;
+    let imported = site.import().await;
+    let Change::Incomplete { reason: found, .. } = &imported.last else {
+        panic!("{fault}: {:?}", imported.last)
+    };
+    assert!(found.contains(reason), "{fault}: {found}");
+    assert_eq!(imported.error.map(|error| error.exit_code()), Some(3));
+    site.end().await;
+}
+
 #[tokio::test]
-async fn an_import_that_cannot_be_finished_says_so() {
-    for (fault, reason) in [
-        ("http=400@Page:1x0", "begun again 2 times"),
-        ("http=302@Page:2x0", "redirected the request 9 times"),
-        ("html=200@Page:1x0", "content of type application/json"),
-    ] {
-        let options = SimOptions::default().mailboxes(25).page_size(10);
-        let site = Site::start(options.fault(fault.parse().expect("a fault"))).await;
-        let imported = site.import().await;
-        let Change::Incomplete { reason: found, .. } = &imported.last else {
-            panic!("{fault}: {:?}", imported.last)
-        };
-        assert!(found.contains(reason), "{fault}: {found}");
-        assert_eq!(imported.error.map(|error| error.exit_code()), Some(3));
-        site.end().await;
-    }
+async fn an_import_whose_pages_always_expire_is_incomplete() {
+    cannot_be_finished("http=400@Page:1x0", "begun again 2 times").await;
+}
+
+#[tokio::test]
+async fn an_import_that_is_redirected_in_a_circle_is_incomplete() {
+    cannot_be_finished("http=302@Page:2x0", "redirected the request 9 times").await;
+}
+
+#[tokio::test]
+async fn an_import_that_is_given_web_pages_is_incomplete() {
+    cannot_be_finished("html=200@Page:1x0", "content of type application/json").await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Lists of several pages.
 
-use exchange_cmdlets::{CmdletCall, ErrorClass, TransportError};
+use exchange_cmdlets::{CmdletCall, ErrorClass, Retry, TransportError};
 use exchange_online::RestAnswer;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
@@ -117,7 +117,8 @@ async fn links_that_lead_astray_are_not_followed() {
         let sent = if reason.contains("back") { 2 } else { 1 };
         let outcome = run(&script.online(), all_mailboxes()).await;
         assert!(outcome.report().contains(reason), "{link}: {outcome:?}");
-        assert_eq!(outcome.end.map(|end| end.class()), Some(ErrorClass::Protocol));
+        let end = outcome.end.expect("it did not end well");
+        assert_eq!((end.class(), end.retry()), (ErrorClass::Protocol, Retry::Never));
         assert_eq!(script.requests().len(), sent, "no token goes to {link}");
     }
 }
