@@ -15,6 +15,7 @@ mod conformance;
 mod economy;
 mod engine;
 mod exchange;
+mod memory;
 mod pipe_server;
 mod pipes;
 mod pool;

@@ -55,6 +55,8 @@ struct State {
     deleted: bool,
     disconnected: bool,
     refused: usize,
+    /// Pipelines that make their output when it is asked for, and how many objects they have left.
+    lazy: HashMap<PipelineId, i32>,
 }
 
 impl Server {
@@ -102,6 +104,9 @@ impl Server {
         }
         if state.disconnected {
             return Some(disconnected());
+        }
+        if let Some(id) = key.filter(|_| state.output.get(&key).is_none_or(VecDeque::is_empty)) {
+            state.make_more(id);
         }
         let running = key.is_none_or(|id| state.pool.as_ref().is_some_and(|pool| pool.knows(id)));
         let queue = state.output.entry(key).or_default();
@@ -241,11 +246,29 @@ impl State {
         Response::Enumerate(answer)
     }
 
+    /// Makes the next objects of a pipeline that waits to be asked.
+    fn make_more(&mut self, id: PipelineId) {
+        let Some(rest) = self.lazy.get_mut(&id) else { return };
+        let pool = self.pool.as_mut().unwrap();
+        for _ in 0..OBJECTS_AT_ONCE.min(*rest) {
+            pool.output(id, &"0123456789".repeat(10).into()).unwrap();
+        }
+        *rest -= OBJECTS_AT_ONCE;
+        if *rest <= 0 {
+            self.lazy.remove(&id);
+            pool.complete(id).unwrap();
+        }
+        self.run();
+    }
+
     /// Does what the pipelines ask for and takes what the pool wants sent.
     fn run(&mut self) {
         let pool = self.pool.as_mut().unwrap();
         while let Some(event) = pool.poll_event() {
-            perform(pool, event);
+            match lazily(&event) {
+                Some((id, count)) => drop(self.lazy.insert(id, count)),
+                None => perform(pool, event),
+            }
         }
         while let Some((target, bytes)) = pool.poll_transmit() {
             let key = match target {
@@ -256,6 +279,21 @@ impl State {
         }
     }
 }
+
+/// The pipeline that an event starts, and how many objects it makes, when it is one that makes them lazily.
+fn lazily(event: &ServerEvent) -> Option<(PipelineId, i32)> {
+    let ServerEvent::PipelineCreated { id, powershell, .. } = event else { return None };
+    let command = &powershell.commands()[0];
+    match command.arguments.first().map(|argument| &argument.value) {
+        Some(ArgumentValue::Value(Value::I32(count))) if command.name == "Stream" => {
+            Some((*id, *count))
+        }
+        _ => None,
+    }
+}
+
+/// How many objects of a lazy pipeline one answer carries.
+pub(crate) const OBJECTS_AT_ONCE: i32 = 100;
 
 /// Does what an event asks for.
 pub(crate) fn perform(pool: &mut ServerPool, event: ServerEvent) {
