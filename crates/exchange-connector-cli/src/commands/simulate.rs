@@ -7,7 +7,7 @@ use exchange_connector::report;
 use exchange_sim::{Fault, SimOptions, Simulator, serve_stdio};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
-use crate::args::Simulate;
+use crate::args::{Infrastructure, Simulate};
 use crate::interrupt::Interrupt;
 use crate::{DONE, INTERRUPTED, USAGE, complain};
 
@@ -40,13 +40,16 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
             return USAGE;
         }
     };
+    let winrm = match options.infrastructure {
+        // The service has no such door.
+        Infrastructure::Cloud => String::new(),
+        Infrastructure::OnPremises | Infrastructure::Hybrid => format!(
+            "# by its WinRM service:\n# url = \"{}\"\n# kind = \"winrm\"\n",
+            simulator.winrm_url()
+        ),
+    };
     // Whoever started us may not read the settings; the server serves all the same.
-    let _ = writeln!(
-        std::io::stdout(),
-        "{}# by its WinRM service:\n# url = \"{}\"\n# kind = \"winrm\"\n",
-        simulator.settings_toml(),
-        simulator.winrm_url()
-    );
+    let _ = writeln!(std::io::stdout(), "{}{winrm}", simulator.settings_toml());
     let _ = std::io::stdout().flush();
     interrupt.wait().await;
     simulator.close().await;
