@@ -1,4 +1,6 @@
 //! Whole documents and message bodies.
+//!
+//! Spec: [MS-PSRP] 2.2.5 Serialization.
 
 use crate::error::Error;
 use crate::limits::Limits;

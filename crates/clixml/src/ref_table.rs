@@ -1,4 +1,6 @@
 //! What was read under a `RefId`.
+//!
+//! Spec: [MS-PSRP] 2.2.5.2.1.1 RefId Attribute.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! Text as .NET holds it.
 //!
+//! Spec: [MS-PSRP] 2.2.5.1.1 String.
+//!
 //! A .NET string is a sequence of UTF-16 code units that need not be well paired, and the engine's escaping carries
 //! lone surrogates unharmed. [`Text`] therefore keeps UTF-8 wherever possible and code units where it must.
 

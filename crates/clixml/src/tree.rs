@@ -1,4 +1,6 @@
 //! From events to a tree of values, with a stack of its own instead of recursion.
+//!
+//! Spec: [MS-PSRP] 2.2.5.2 Serialization of Complex Objects.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,7 @@
 //! Reading and writing the property bags that message bodies are.
 //!
+//! Spec: [MS-PSRP] 2.2.5.2.9 Extended Properties.
+//!
 //! What surprised: a peer may write any property as a plain value, as an object around it or as a reference to an object
 //! earlier in the message; an enumeration as an object, a bare number or the name of its member; and the names in any case.
 

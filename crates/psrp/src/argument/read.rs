@@ -1,5 +1,7 @@
 //! Arguments as a server reads them: the secrets in them decoded, wherever they stand.
 //!
+//! Spec: [MS-PSRP] 2.2.5.1.24 Secure String, [MS-PSRP] 2.2.3.25 PSCredential.
+//!
 //! What surprised: a SecureString that went through a variable of a script may come wrapped as an object around it.
 
 use clixml::{Content, Object, Property, Value};

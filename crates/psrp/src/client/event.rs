@@ -1,4 +1,6 @@
 //! What a client pool tells its driver: what to send, and what happened.
+//!
+//! Spec: [MS-PSRP] 3.1.4 Higher-Layer Triggered Events.
 
 use clixml::Value;
 

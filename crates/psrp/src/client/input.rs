@@ -1,4 +1,6 @@
 //! Input of pipelines, and what waits for the session key.
+//!
+//! Spec: [MS-PSRP] 3.1.4.3 Executing a Pipeline, [MS-PSRP] 3.1.4.8 Initiating a Session Key Exchange.
 
 use clixml::Value;
 

@@ -1,4 +1,6 @@
 //! How a server pool behaves, and what it tells its driver.
+//!
+//! Spec: [MS-PSRP] 3.2.4 Higher-Layer Triggered Events.
 
 use clixml::{TypeNames, Value, Version};
 

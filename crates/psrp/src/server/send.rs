@@ -1,4 +1,6 @@
 //! What a server pool sends when its driver says so.
+//!
+//! Spec: [MS-PSRP] 3.2.4 Higher-Layer Triggered Events.
 
 use clixml::Value;
 
