@@ -8,6 +8,10 @@ mod schema;
 mod simulate;
 
 use std::io;
+use std::panic::AssertUnwindSafe;
+
+use exchange_connector::Connector;
+use futures_util::FutureExt as _;
 
 use crate::args::{Cli, Command, Export};
 use crate::interrupt::Interrupt;
@@ -25,21 +29,28 @@ pub(crate) async fn run(cli: Cli) -> u8 {
         Ok(site) => site,
         Err(code) => return code,
     };
-    let connector = &site.connector;
-    let result = match cli.command {
-        Command::Check { json } => check::run(connector, json, &interrupt).await,
-        Command::Schema => schema::run(connector),
-        Command::Import(options) => import::run(connector, options, &interrupt).await,
-        Command::Export(options) => export::run(connector, &options, &interrupt).await,
-        Command::Plan { input } => {
-            export::run(connector, &Export { input, dry_run: true }, &interrupt).await
-        }
-        Command::Invoke(options) => invoke::run(connector, &options, &interrupt).await,
-        Command::Simulate(_) => Ok(DONE),
-    };
-    let code = result.unwrap_or_else(|error| could_not_write(&error));
+    // Whatever panics, the sessions are closed while there is still a runtime to do it.
+    let result = AssertUnwindSafe(perform(cli.command, &site.connector, &interrupt));
+    let result = result.catch_unwind().await;
     site.close().await;
-    code
+    match result {
+        Ok(result) => result.unwrap_or_else(|error| could_not_write(&error)),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+async fn perform(command: Command, connector: &Connector, interrupt: &Interrupt) -> io::Result<u8> {
+    match command {
+        Command::Check { json } => check::run(connector, json, interrupt).await,
+        Command::Schema => schema::run(connector),
+        Command::Import(options) => import::run(connector, options, interrupt).await,
+        Command::Export(options) => export::run(connector, &options, interrupt).await,
+        Command::Plan { input } => {
+            export::run(connector, &Export { input, dry_run: true }, interrupt).await
+        }
+        Command::Invoke(options) => invoke::run(connector, &options, interrupt).await,
+        Command::Simulate(_) => Ok(DONE),
+    }
 }
 
 /// A reader that has gone away is its own affair; anything else is said.

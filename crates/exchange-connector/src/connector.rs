@@ -240,6 +240,10 @@ impl Inner {
     }
 
     async fn open_once(&self) -> Result<Session, Box<(Error, Failure)>> {
+        // A session that was lost may still be there for the server, and counts.
+        if let Backend::Remote(remote) = &self.backend {
+            remote.discard_unused();
+        }
         self.pace.pause().await;
         let connect = |source| Error::Connect { target: self.target(), source };
         let Some(place) = self.pace.place().await else {
@@ -262,7 +266,13 @@ impl Inner {
             self.settings.endpoint().and_then(|endpoint| endpoint.domain_controller.clone());
         let pace = (Arc::clone(&self.pace), place);
         Session::start(transport, wanted, families, pace).await.map_err(|source| {
-            let failure = Failure::of(&source);
+            // There was a session, so the server can be reached, and what broke may have been an accident.
+            let failure = match Failure::of(&source) {
+                Failure { cause: Cause::Connection, .. } => {
+                    Failure::new(Cause::Session, Ran::Unknown)
+                }
+                failure => failure,
+            };
             Box::new((connect(source.into()), failure))
         })
     }

@@ -7,6 +7,7 @@
 
 mod join;
 mod plan;
+mod prefix;
 mod reader;
 mod run;
 

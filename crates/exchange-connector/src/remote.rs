@@ -52,7 +52,7 @@ pub(crate) struct Remote {
     /// How the cmdlets came into the last session, where they have to be loaded.
     loaded: Mutex<Option<Way>>,
     open: Mutex<Vec<Arc<RunspacePool>>>,
-    /// Openings under way, which go on when whoever asked for them has gone.
+    /// Openings and closings under way, which go on when whoever asked for them has gone.
     opening: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -169,6 +169,24 @@ impl Remote {
         open.push(Arc::clone(pool));
     }
 
+    /// Begins to close the sessions that nobody uses any more; [`Self::close_unused`] waits for their end too.
+    pub(crate) fn discard_unused(&self) {
+        let unused = self.unused();
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        opening.extend(unused.into_iter().filter_map(Arc::into_inner).map(|pool| {
+            tokio::spawn(async move {
+                pool.close().await;
+            })
+        }));
+    }
+
+    fn unused(&self) -> Vec<Arc<RunspacePool>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (used, unused) = open.drain(..).partition(|pool| Arc::strong_count(pool) > 1);
+        *open = used;
+        unused
+    }
+
     /// Closes the sessions that nobody uses any more and waits for it.
     pub(crate) async fn close_unused(&self) {
         let opening =
@@ -177,13 +195,7 @@ impl Remote {
             // A task that panicked has no session to close.
             let _ = task.await;
         }
-        let unused = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            let (used, unused): (Vec<_>, Vec<_>) =
-                open.drain(..).partition(|pool| Arc::strong_count(pool) > 1);
-            *open = used;
-            unused
-        };
+        let unused = self.unused();
         for pool in unused.into_iter().filter_map(Arc::into_inner) {
             pool.close().await;
             tracing::info!(url = %self.url, "closed a session");

@@ -12,4 +12,5 @@ mod peer;
 mod refusals;
 mod simulated;
 mod support;
+mod survival;
 mod winrm;

@@ -134,6 +134,8 @@ pub(super) enum Scope<'a> {
     Everything,
     /// The keys of all objects.
     Keys,
+    /// The objects whose alias begins so.
+    Prefix(&'a str),
     /// These objects, as far as they belong to the part.
     Objects(&'a [Uuid]),
 }
@@ -148,12 +150,15 @@ impl Part {
         let mut call =
             session.pin(CmdletCall::new(self.family.get()).parameter("ResultSize", "Unlimited"));
         let filter = filter.map(ToString::to_string);
-        let filter = match (scope, filter) {
-            (Scope::Objects(ids), None) => Some(guids(ids)),
-            (Scope::Objects(ids), Some(filter)) => {
-                Some(format!("({filter}) -and ({})", guids(ids)))
-            }
-            (_, filter) => filter,
+        let named = match scope {
+            Scope::Everything | Scope::Keys => None,
+            // It has plain characters only.
+            Scope::Prefix(prefix) => Some(format!("Alias -like '{prefix}*'")),
+            Scope::Objects(ids) => Some(guids(ids)),
+        };
+        let filter = match (filter, named) {
+            (Some(filter), Some(named)) => Some(format!("({filter}) -and ({named})")),
+            (filter, named) => filter.or(named),
         };
         if let Some(filter) = filter {
             call = call.parameter("Filter", filter);
@@ -217,7 +222,7 @@ pub(super) fn guids<'a>(ids: impl IntoIterator<Item = &'a Uuid>) -> String {
 }
 
 /// What tells which objects there are, and whether they are wanted.
-const KEYS: &[&str] = &["Guid", "Name", "RecipientTypeDetails"];
+const KEYS: &[&str] = &["Guid", "Name", "RecipientTypeDetails", "Alias"];
 
 /// What every object is read with: its key, what it is, and where and when that was so.
 const ALWAYS_READ: &[&str] =

@@ -2,8 +2,9 @@
 //!
 //! A pass is one command. What a failed pass gave stays given; what comes next depends on how much that was. A read that
 //! had given little begins anew and leaves out what was given. One that had given much first lists the keys of
-//! everything there is, which is quick, and then reads what is missing by its GUIDs, a batch at a time: so each batch is
-//! gained for good, and a server that fails every few minutes is read to the end all the same.
+//! everything there is, which is quick, and then reads what is missing piece by piece, by the beginnings of aliases and at
+//! last by GUIDs: so each piece is gained for good, and a server that fails every few minutes is read to the end all the
+//! same.
 //!
 //! Keys that are listed, but not shown when they are asked for, are listed once more: either they are gone, or the server
 //! does not find by GUID, and then everything is read again.
@@ -46,6 +47,8 @@ pub(super) struct Reader {
     by_keys: bool,
     /// What was asked for by its GUID since the keys were listed, and not shown.
     unshown: HashSet<Uuid>,
+    /// How often the keys were listed again because of such objects.
+    relisted: u32,
     attempts: Attempts,
     /// The output of the pass, once it has begun.
     items: Option<CmdletStream<'static>>,
@@ -63,6 +66,8 @@ enum Pass {
     Whole,
     /// The keys of everything.
     Keys,
+    /// The objects whose alias begins so, and then those with other beginnings.
+    Prefix { prefix: String, others: Vec<String> },
     /// The objects of a batch, and then those of the others.
     Rest { batch: Vec<Uuid>, others: Vec<Uuid> },
 }
@@ -89,6 +94,7 @@ impl Reader {
             pass: Pass::Whole,
             by_keys: true,
             unshown: HashSet::new(),
+            relisted: 0,
             attempts: Attempts::new(),
             items: None,
             held: Vec::new(),
@@ -124,10 +130,14 @@ impl Reader {
         let scope = match &self.pass {
             Pass::Whole => Scope::Everything,
             Pass::Keys => Scope::Keys,
+            Pass::Prefix { prefix, .. } => Scope::Prefix(prefix),
             Pass::Rest { batch, .. } => Scope::Objects(batch),
         };
         self.items = Some(session.invoke(part.call(&session, self.plan.filter.as_ref(), scope)));
         self.run.begin_pass();
+        if let Pass::Keys = self.pass {
+            self.run.begin_keys();
+        }
         Vec::new()
     }
 
@@ -173,7 +183,7 @@ impl Reader {
             ];
         }
         let taken = match &self.pass {
-            Pass::Whole => self.run.object(part, value),
+            Pass::Whole | Pass::Prefix { .. } => self.run.object(part, value),
             Pass::Keys => self.run.key(part, &value),
             Pass::Rest { batch, .. } => self.run.object_of(part, value, batch),
         };
@@ -192,14 +202,14 @@ impl Reader {
             return self.failed(part, failure, reason).await;
         }
         let lines = self.give(part).await;
-        let missing = match std::mem::replace(&mut self.pass, Pass::Whole) {
+        match std::mem::replace(&mut self.pass, Pass::Whole) {
             Pass::Whole => {
                 self.run.end_whole(part);
-                Vec::new()
+                self.next_part();
             }
             Pass::Keys => {
-                let missing = self.run.end_keys(part);
-                if missing.iter().any(|id| self.unshown.contains(id)) {
+                let prefixes = self.run.end_keys(part);
+                if self.run.misses_any(&self.unshown) || self.relisted > MAX_RELISTED {
                     tracing::warn!(
                         "what is listed is not found by its GUID; reading everything again"
                     );
@@ -207,19 +217,31 @@ impl Reader {
                     return lines;
                 }
                 self.unshown.clear();
-                missing
+                self.go_on_with_prefixes(prefixes);
             }
+            Pass::Prefix { others, .. } => self.go_on_with_prefixes(others),
             Pass::Rest { batch, others } => {
                 self.unshown.extend(batch.into_iter().filter(|id| !self.run.has_seen(id)));
                 if others.is_empty() && !self.unshown.is_empty() {
+                    self.relisted += 1;
                     self.pass = Pass::Keys;
                     return lines;
                 }
-                others
+                self.go_on_with(others);
             }
-        };
-        self.go_on_with(missing);
+        }
         lines
+    }
+
+    /// Takes the next beginning, or what is still missing when there is none.
+    fn go_on_with_prefixes(&mut self, mut others: Vec<String>) {
+        match others.pop() {
+            Some(prefix) => self.pass = Pass::Prefix { prefix, others },
+            None => {
+                let missing = self.run.take_missing();
+                self.go_on_with(missing);
+            }
+        }
     }
 
     /// Takes the next batch of what is missing, or the next part when nothing is.
@@ -237,6 +259,7 @@ impl Reader {
         self.pass = Pass::Whole;
         self.by_keys = true;
         self.unshown.clear();
+        self.relisted = 0;
         self.attempts = Attempts::new();
         self.gained = 0;
         self.run.begin_part();
@@ -358,3 +381,6 @@ impl Reader {
         self.inner.close_unused().await;
     }
 }
+
+/// Only a server that lists ever new objects that are not there makes it more.
+const MAX_RELISTED: u32 = 3;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::ImportError;
 use super::plan::Part;
+use super::prefix::{self, prefixes};
 use crate::change::Change;
 use crate::managed::is_system;
 use crate::session::{Session, originating_server};
@@ -40,8 +41,10 @@ pub(super) struct Run {
     pass: u32,
     /// The first pass of the part.
     first_pass: u32,
-    /// Objects that a pass over the keys showed and no pass before it.
+    /// Objects that a pass over the keys showed and that were not given yet.
     missing: HashSet<Uuid>,
+    /// What that pass showed, by alias.
+    keys: Vec<prefix::Key>,
     /// The first thing that went wrong.
     incomplete: Option<String>,
 }
@@ -76,6 +79,7 @@ impl Run {
             pass: 0,
             first_pass: 1,
             missing: HashSet::new(),
+            keys: Vec::new(),
             incomplete: None,
         }
     }
@@ -89,7 +93,12 @@ impl Run {
 
     pub(super) fn begin_pass(&mut self) {
         self.pass = self.pass.saturating_add(1);
+    }
+
+    /// A pass over the keys begins.
+    pub(super) fn begin_keys(&mut self) {
         self.missing.clear();
+        self.keys.clear();
     }
 
     pub(super) fn begin_part(&mut self) {
@@ -106,12 +115,18 @@ impl Run {
         self.seen.contains_key(id)
     }
 
+    /// Whether the last pass over the keys showed one of these, and no pass the object itself.
+    pub(super) fn misses_any(&self, ids: &HashSet<Uuid>) -> bool {
+        ids.iter().any(|id| self.missing.contains(id))
+    }
+
     /// Takes an object of a pass over everything.
     pub(super) fn object(&mut self, part: &Part, value: Value) -> Taken {
         let key = match Key::of(part, &value) {
             Ok(key) => key,
             Err(reason) => return Taken::Line(self.fault(reason)),
         };
+        self.missing.remove(&key.id);
         match self.seen.insert(key.id, self.pass) {
             None => self.accept(key, value),
             // Given, or left out, by an earlier pass over the part.
@@ -149,6 +164,8 @@ impl Run {
             None => true,
         };
         if is_new {
+            let alias = value.property("Alias").and_then(Value::text).unwrap_or_default();
+            self.keys.extend(prefix::Key::new(&alias, self.missing.contains(&key.id)));
             return Taken::Nothing;
         }
         Taken::Line(self.fault(format!("the GUID {} came twice", key.id)))
@@ -176,10 +193,15 @@ impl Run {
         self.count_gone(part);
     }
 
-    /// A pass over the keys has ended well: gives what no pass has given.
-    pub(super) fn end_keys(&mut self, part: &Part) -> Vec<Uuid> {
+    /// A pass over the keys has ended well: gives beginnings of aliases that name most of what is missing.
+    pub(super) fn end_keys(&mut self, part: &Part) -> Vec<String> {
         self.count_gone(part);
-        let mut missing: Vec<_> = std::mem::take(&mut self.missing).into_iter().collect();
+        prefixes(std::mem::take(&mut self.keys))
+    }
+
+    /// What was not given by any pass; it is asked for once more, and what is not shown then is gone.
+    pub(super) fn take_missing(&mut self) -> Vec<Uuid> {
+        let mut missing: Vec<_> = self.missing.drain().collect();
         // Any order is as good as another, but the same each time.
         missing.sort_unstable();
         missing

@@ -134,8 +134,46 @@ async fn a_read_that_gave_much_goes_on_with_what_is_missing() {
         "{}",
         calls[3]
     );
-    assert_eq!(script.calls()[1].select.as_deref().map(<[_]>::len), Some(3), "keys alone");
+    assert_eq!(script.calls()[1].select.as_deref().map(<[_]>::len), Some(4), "keys alone");
     assert_eq!(calls[3], calls[4], "the batch that broke off was read again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn much_that_is_missing_is_asked_for_by_the_beginnings_of_aliases() {
+    let (connector, script) = connector(settings("", ""));
+    let items = |numbers: std::ops::Range<u32>| -> Vec<CmdletItem> {
+        let named = |n| numbered(n).with_adapted("Alias", format!("User{n:05}"));
+        numbers.map(|n| item(named(n))).collect()
+    };
+    script.fail("Get-Mailbox", items(0..600), lost());
+    script.answer("Get-Mailbox", items(0..2400));
+    script.answer("Get-Mailbox", items(2000..2400));
+    script.fail("Get-Mailbox", items(1000..1500), lost());
+    // One of the second thousand has got another alias meanwhile.
+    script.answer("Get-Mailbox", items(1000..1999));
+    script.answer("Get-Mailbox", items(0..1000));
+    script.answer("Get-Mailbox", items(1999..2000));
+    let (given, last) = import(&connector, ImportRequest::new()).await;
+    assert!(matches!(last, Change::Complete { objects: 2400, .. }), "{last:?}");
+    assert_eq!(given.iter().collect::<BTreeSet<_>>().len(), 2400, "none came twice");
+    assert!(script.unused().is_empty());
+    let filters: Vec<_> = script
+        .transcript()
+        .iter()
+        .filter_map(|call| call.split("-Filter ").nth(1).map(str::to_owned))
+        .collect();
+    let beginning = |text: &str| format!("'Alias -like ''{text}*'''");
+    let last = &guids([numbered(1999)])[0];
+    assert_eq!(
+        filters,
+        [
+            beginning("user02"),
+            beginning("user01"),
+            beginning("user01"),
+            beginning("user00"),
+            format!("'Guid -eq ''{last}'''"),
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

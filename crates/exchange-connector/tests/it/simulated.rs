@@ -278,6 +278,100 @@ async fn a_lost_session_is_replaced_when_only_reading_was_disturbed() {
     site.end().await;
 }
 
+/// What a fault may do to a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// Nothing that is seen from outside.
+    Well,
+    /// It cannot be told whether a write happened.
+    Unknown,
+}
+
+/// Strikes messages with faults, each combination in a site of its own, and looks at what an import gives.
+async fn check_imports(faults: &[&str], positions: &[&str]) {
+    let combinations = faults
+        .iter()
+        .flat_map(|fault| positions.iter().map(move |position| format!("{fault}@{position}")));
+    futures_util::future::join_all(combinations.map(check_import)).await;
+}
+
+async fn check_import(fault: String) {
+    let options = SimOptions::default().mailboxes(150).fault(fault.parse().expect("a fault"));
+    let site = Site::start(options).await;
+    let request = ImportRequest::new().attributes(["Name", "CustomAttribute1", "Alias"]);
+    let changes: Vec<_> = site.connector.import(request).collect().await;
+    let (last, objects) = changes.split_last().expect("there is a last line");
+    assert!(matches!(last, Ok(Change::Complete { .. })), "{fault}: {last:?}");
+    let ids: std::collections::BTreeSet<_> = objects
+        .iter()
+        .filter_map(|change| match change {
+            Ok(Change::Object(ObjectChange::Upsert { id, .. })) => Some(id.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((ids.len(), objects.len()), (150, 150), "{fault}");
+    site.end().await;
+}
+
+/// Strikes the command with this number in a create, and looks at what becomes of it.
+async fn check_create(fault: &str, position: &str, expected: End) {
+    let fault = format!("{fault}@{position}");
+    let options = SimOptions::default().mailboxes(2).fault(fault.parse().expect("a fault"));
+    let site = Site::start(options).await;
+    let outcomes = site.export(&[create("Ann Example", "ann@contoso.com")]).await;
+    let wanted = if expected == End::Well { Status::Applied } else { Status::Unknown };
+    assert_eq!(status(&outcomes), [wanted], "{fault}: {outcomes:?}");
+    let writes = site.simulator.calls().iter().filter(|call| call.cmdlet == "New-Mailbox").count();
+    assert!(writes <= 1, "{fault}: New-Mailbox ran {writes} times");
+    site.end().await;
+}
+
+#[tokio::test]
+async fn no_single_fault_disturbs_an_import() {
+    let lost = ["drop", "drop-after", "drop-mid", "close", "expire", "fault=995"];
+    check_imports(&lost, &["Receive:2", "Receive:5", "Command:1", "Command:2"]).await;
+    check_imports(&["drop-after", "close"], &["Create:1", "Signal:1", "Delete:1"]).await;
+}
+
+#[tokio::test]
+async fn a_busy_server_is_waited_for_wherever_it_is_met() {
+    check_imports(&["busy", "http=503"], &["Create:1", "Command:2", "Receive:5"]).await;
+    check_imports(&["throttle"], &["Create:1"]).await;
+}
+
+#[tokio::test]
+async fn a_create_happens_once_or_is_said_to_be_unknown() {
+    // The first command finds the domain controller, the second looks for the mailbox, the third makes it.
+    let mut cases = Vec::new();
+    for reading in ["Command:1", "Command:2"] {
+        for fault in ["drop", "drop-after", "expire", "http=503", "fault=995"] {
+            cases.push((fault, reading, End::Well));
+        }
+    }
+    for fault in ["drop", "drop-after", "drop-mid", "fault=995", "http=500"] {
+        cases.push((fault, "Command:3", End::Unknown));
+    }
+    // There was no shell to run it in, or no budget: it certainly did not run.
+    for fault in ["expire", "http=503", "busy"] {
+        cases.push((fault, "Command:3", End::Well));
+    }
+    let checks = cases.into_iter().map(|(fault, position, end)| check_create(fault, position, end));
+    futures_util::future::join_all(checks).await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_panics_leaves_no_shell() {
+    let site = Site::start(SimOptions::default().mailboxes(300)).await;
+    let connector = site.connector.clone();
+    let consumer = tokio::spawn(async move {
+        let mut changes = connector.import(ImportRequest::new().attributes(["Name", "LastName"]));
+        let first = changes.next().await;
+        assert!(first.is_none(), "the consumer does not like what it sees");
+    });
+    assert!(consumer.await.expect_err("it panics").is_panic());
+    site.end().await;
+}
+
 /// One update for each of the first two mailboxes of the directory.
 fn updates(site: &Site) -> Vec<Value> {
     let ids = site.simulator.with_directory(|directory| {
