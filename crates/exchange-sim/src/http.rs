@@ -1,6 +1,7 @@
 //! The endpoints `/PowerShell` and `/wsman`: HTTP, signing in, sealing, WS-Management and the shells behind it.
 
 mod connection;
+mod credssp;
 mod logon;
 mod ntlm;
 mod operations;

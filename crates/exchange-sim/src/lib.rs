@@ -15,7 +15,7 @@
 //! out on purpose: Kerberos, groups and contacts, roles, replication between the domain controllers, mailbox contents.
 //!
 //! There are two ways in. `/PowerShell` is Exchange's own, without a language. `/wsman` is that of the WinRM service, which
-//! also tells who it is, lists shells, and lets clients leave a shell and come back; in its `Microsoft.PowerShell` Exchange's
+//! takes CredSSP, tells who it is, lists shells, and lets clients leave a shell and come back; in its `Microsoft.PowerShell` Exchange's
 //! cmdlets have to be loaded first. No script runs there: the one that loads the management shell is recognised, as is
 //! the snap-in, and [`ManagementTools`] says which of them the server has. It takes `Microsoft.Exchange` on `/wsman`
 //! too, which a real WinRM service does not have.
@@ -42,11 +42,12 @@
 //! ```
 //!
 //! Specifications: [MS-WSMV] (all operations on shells), [MS-PSRP] through [`psrp::server`] and [`psrp::outofproc`], [MS-NLMP]
-//! (NTLMv2, sealing), [RFC 4178] SPNEGO, and Microsoft's reference of the Exchange cmdlets. There are no features.
+//! (NTLMv2, sealing), [MS-CSSP], [RFC 4178] SPNEGO, and Microsoft's reference of the Exchange cmdlets. There are no features.
 //!
 //! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/
 //! [MS-PSRP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-psrp/
 //! [MS-NLMP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-nlmp/
+//! [MS-CSSP]: https://learn.microsoft.com/openspecs/windows_protocols/ms-cssp/
 //! [RFC 4178]: https://www.rfc-editor.org/rfc/rfc4178
 
 mod cloud;

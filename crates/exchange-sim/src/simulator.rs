@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
 use crate::cloud::{self, Cloud};
@@ -74,7 +74,7 @@ impl Simulator {
             let made = certificate(&service.hostname, address.ip())?;
             std::fs::write(file, made.authority)
                 .map_err(|source| StartError::Authority { file: file.clone(), source })?;
-            service.tls = Some(made.config);
+            service.tls = Some(made.identity.config);
         }
         let service = Arc::new(service);
         let (stop, stopped) = watch::channel(false);
@@ -178,10 +178,10 @@ impl Simulator {
         )
     }
 
-    /// Returns connector settings that reach its WinRM service, with NTLM and message encryption.
+    /// Returns connector settings that reach its WinRM service, with CredSSP and message encryption.
     #[must_use]
     pub fn settings_toml_winrm(&self) -> String {
-        let settings = self.settings("Negotiate");
+        let settings = self.settings("CredSSP");
         format!("{}kind = \"winrm\"\n", settings.replace(&self.url(), &self.winrm_url()))
     }
 
@@ -271,5 +271,6 @@ fn service(options: &SimOptions) -> Service {
         allow_unencrypted: options.allow_unencrypted,
         tls: None,
         cloud: (options.infrastructure == Infrastructure::Cloud).then(|| Cloud::new(options)),
+        credssp: OnceCell::new(),
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
         // The service has no such door.
         Infrastructure::Cloud => String::new(),
         Infrastructure::OnPremises | Infrastructure::Hybrid => format!(
-            "# by its WinRM service:\n# url = \"{}\"\n# kind = \"winrm\"\n",
+            "# by its WinRM service, with CredSSP too:\n# url = \"{}\"\n# kind = \"winrm\"\n",
             simulator.winrm_url()
         ),
     };

@@ -61,6 +61,7 @@ fn both_endpoints_are_reached() {
     let winrm =
         simulator.settings.replace(url, "").replace("# url", "url").replace("# kind", "kind");
     check_import(&winrm);
+    check_import(&winrm.replace("\"Negotiate\"", "\"CredSSP\""));
 }
 
 #[test]

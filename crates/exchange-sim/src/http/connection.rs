@@ -1,5 +1,6 @@
 //! What one connection answers to its requests, one after another.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -29,6 +30,8 @@ use crate::fault::FaultKind;
 
 /// The largest request body: what IIS reads for this directory, and room for the framing of a sealed one.
 const MAX_BODY: usize = 512_000 + 4_096;
+const NEGOTIATE: &str = "Negotiate";
+const CREDSSP: &str = "CredSSP";
 /// From 1601 to 1970 in units of 100 ns.
 const FILE_TIME_EPOCH: u64 = 116_444_736_000_000_000;
 
@@ -42,12 +45,14 @@ pub(super) struct Dropped;
 pub(super) struct Connection {
     service: Arc<Service>,
     logon: Logon,
+    /// Where the last request went.
+    endpoint: Endpoint,
 }
 
 /// An answer before it becomes HTTP's.
 struct Answer {
     status: StatusCode,
-    content_type: &'static str,
+    content_type: Cow<'static, str>,
     body: Vec<u8>,
     authenticate: Vec<String>,
     cookie: Option<String>,
@@ -60,7 +65,7 @@ impl Answer {
     const fn new(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
-            content_type,
+            content_type: Cow::Borrowed(content_type),
             body,
             authenticate: Vec::new(),
             cookie: None,
@@ -82,7 +87,7 @@ impl Answer {
 
 impl Connection {
     pub(super) fn new(service: Arc<Service>) -> Self {
-        Self { service, logon: Logon::None }
+        Self { service, logon: Logon::None, endpoint: Endpoint::Exchange }
     }
 
     /// Answers one request.
@@ -106,7 +111,9 @@ impl Connection {
         if !is_winrm && let Ok(name) = HeaderValue::from_str(self.service.server_name()) {
             headers.insert("X-FEServer", name);
         }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        if let Ok(content_type) = HeaderValue::from_str(&answer.content_type) {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
         for offer in answer.authenticate {
             if let Ok(offer) = HeaderValue::from_str(&offer) {
                 headers.append(WWW_AUTHENTICATE, offer);
@@ -135,6 +142,7 @@ impl Connection {
         if let Some(cloud) = &self.service.cloud {
             return self.cloud(cloud, &head, body).await;
         }
+        self.endpoint = endpoint.unwrap_or(Endpoint::Exchange);
         let Some(endpoint) = endpoint else {
             return Ok(Answer::text(
                 StatusCode::NOT_FOUND,
@@ -235,13 +243,15 @@ impl Connection {
                 }
                 return self.plain(body, Caller { basic: true, ..caller }).await;
             }
-            match self.step(scheme, value) {
-                Some(Step::Continue(token)) => return Ok(self.unauthorized(Some(&token))),
-                Some(Step::Done(token)) => last_token = token,
+            match self.step(scheme, value).await {
+                Some((name, Step::Continue(token))) => {
+                    return Ok(self.unauthorized(Some((name, &token))));
+                }
+                Some((_, Step::Done(token))) => last_token = token,
                 None => return Ok(self.unauthorized(None)),
             }
         }
-        if self.logon.session().is_none() {
+        if self.logon.sealing().is_none() {
             return Ok(self.unauthorized(None));
         }
         let mut answer = if body.is_empty() {
@@ -259,29 +269,41 @@ impl Connection {
         Ok(answer)
     }
 
-    fn step(&mut self, scheme: &str, value: &str) -> Option<Step> {
-        if !scheme.eq_ignore_ascii_case("negotiate") {
-            return None;
-        }
+    /// Takes a token of a scheme, and names the scheme; nothing when the sign-in is refused.
+    async fn step(&mut self, scheme: &str, value: &str) -> Option<(&'static str, Step)> {
         let token = STANDARD.decode(value.trim()).ok()?;
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let file_time = FILE_TIME_EPOCH + u64::try_from(now.as_nanos() / 100).unwrap_or(0);
-        let step = self.logon.step(&self.service.account, &token, rand::random(), file_time);
-        step.inspect_err(|error| tracing::debug!(%error, "sign-in refused")).ok()
+        let (account, nonce) = (&self.service.account, rand::random());
+        let refused = |error: &dyn std::error::Error| tracing::debug!(%error, "sign-in refused");
+        if scheme.eq_ignore_ascii_case(NEGOTIATE) {
+            let step = self.logon.step(account, &token, nonce, file_time);
+            return Some((NEGOTIATE, step.inspect_err(|error| refused(error)).ok()?));
+        }
+        if scheme.eq_ignore_ascii_case(CREDSSP) && self.endpoint == Endpoint::WinRm {
+            let identity = self.service.credssp().await?;
+            let step = self.logon.credssp_step(identity, account, &token, nonce, file_time);
+            return Some((CREDSSP, step.inspect_err(|error| refused(error)).ok()?));
+        }
+        None
     }
 
-    fn unauthorized(&self, token: Option<&[u8]>) -> Answer {
+    fn unauthorized(&self, token: Option<(&str, &[u8])>) -> Answer {
         let mut answer = Answer::text(
             StatusCode::UNAUTHORIZED,
             "<html><body><h2>401 - Unauthorized: Access is denied due to invalid credentials.</h2></body></html>",
         );
         match token {
-            Some(token) => {
-                answer.authenticate.push(format!("Negotiate {}", STANDARD.encode(token)))
+            Some((scheme, token)) => {
+                answer.authenticate.push(format!("{scheme} {}", STANDARD.encode(token)))
             }
             None => {
-                answer.authenticate.push("Negotiate".to_owned());
+                answer.authenticate.push(NEGOTIATE.to_owned());
+                // Exchange's own endpoint never offers it.
+                if self.endpoint == Endpoint::WinRm {
+                    answer.authenticate.push(CREDSSP.to_owned());
+                }
                 if self.service.takes_clear() {
                     answer.authenticate.push(format!("Basic realm=\"{}\"", self.service.hostname));
                 }
@@ -293,7 +315,7 @@ impl Connection {
     async fn plain(&mut self, body: &[u8], caller: Caller) -> Result<Answer, Dropped> {
         let (mut answer, text) = self.soap(body, caller).await?;
         if let Some(text) = text {
-            answer.content_type = "application/soap+xml;charset=UTF-8";
+            answer.content_type = Cow::Borrowed("application/soap+xml;charset=UTF-8");
             answer.body = text.into_bytes();
         }
         Ok(answer)
@@ -306,7 +328,7 @@ impl Connection {
         caller: Caller,
     ) -> Result<Answer, Dropped> {
         let plain =
-            match self.logon.session().map(|session| seal::unseal(session, content_type, body)) {
+            match self.logon.sealing().map(|sealing| seal::unseal(sealing, content_type, body)) {
                 Some(Ok(plain)) => plain,
                 refused => {
                     if let Some(Err(error)) = refused {
@@ -321,9 +343,13 @@ impl Connection {
                 }
             };
         let (mut answer, text) = self.soap(&plain, caller).await?;
-        if let (Some(text), Some(session)) = (text, self.logon.session()) {
-            answer.content_type = seal::CONTENT_TYPE;
-            answer.body = seal::seal(session, &text);
+        if let (Some(text), Some(sealing)) = (text, self.logon.sealing()) {
+            let (content_type, body) = seal::seal(sealing, &text).map_err(|error| {
+                tracing::debug!(%error, "an answer could not be sealed");
+                Dropped
+            })?;
+            answer.content_type = Cow::Owned(content_type);
+            answer.body = body;
         }
         Ok(answer)
     }

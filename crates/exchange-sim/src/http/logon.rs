@@ -1,10 +1,12 @@
-//! Signing in on one connection: NTLM, bare or inside SPNEGO, and Basic.
+//! Signing in on one connection: NTLM, bare or inside SPNEGO, CredSSP, and Basic.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 
+use super::credssp::{Acceptor, CredSspError, Identity};
 use super::ntlm::{Account, Challenged, NtlmError, Session};
+use super::seal::Sealing;
 use super::spnego;
 
 /// How far a connection has come.
@@ -19,6 +21,8 @@ pub(crate) enum Logon {
     Challenged { ntlm: Box<Challenged>, mechanisms: Option<Vec<u8>> },
     /// The account has signed in on this connection.
     Established(Box<Session>),
+    /// It signs in, or has, with CredSSP.
+    CredSsp(Box<Acceptor>),
 }
 
 /// What a token led to.
@@ -53,7 +57,9 @@ impl Logon {
                 *self = Self::Challenged { ntlm: Box::new(ntlm), mechanisms: Some(mechanisms) };
                 Ok(Step::Continue(answer))
             }
-            Self::None | Self::Established(_) => self.begin(account, token, nonce, file_time),
+            Self::None | Self::Established(_) | Self::CredSsp(_) => {
+                self.begin(account, token, nonce, file_time)
+            }
         }
     }
 
@@ -107,6 +113,33 @@ impl Logon {
             None,
             code.as_ref().map(<[u8; 16]>::as_slice),
         ))))
+    }
+
+    /// Takes the client's next token of the scheme `CredSSP`.
+    pub(super) fn credssp_step(
+        &mut self,
+        identity: &Identity,
+        account: &Account,
+        token: &[u8],
+        nonce: [u8; 8],
+        file_time: u64,
+    ) -> Result<Step, CredSspError> {
+        let mut acceptor = match std::mem::take(self) {
+            Self::CredSsp(acceptor) if !acceptor.is_done() => acceptor,
+            _ => Box::new(Acceptor::new(identity)?),
+        };
+        let step = acceptor.step(account, token, nonce, file_time)?;
+        *self = Self::CredSsp(acceptor);
+        Ok(step)
+    }
+
+    /// Returns what seals the messages, once the account has signed in.
+    pub(super) fn sealing(&mut self) -> Option<Sealing<'_>> {
+        match self {
+            Self::Established(session) => Some(Sealing::Ntlm(session)),
+            Self::CredSsp(acceptor) if acceptor.is_done() => Some(Sealing::CredSsp(acceptor)),
+            _ => None,
+        }
     }
 
     /// Returns the session, once the account has signed in.

@@ -8,11 +8,13 @@ use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connection;
+use super::credssp::Identity;
+use super::tls::{certificate_of, rsa_key};
 use super::{Account, Shells};
 use crate::cloud::Cloud;
 use crate::fault::FaultPlan;
@@ -29,12 +31,34 @@ pub(crate) struct Service {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// The service's endpoints, which then are the only ones.
     pub(crate) cloud: Option<Cloud>,
+    /// What CredSSP's channel is made with, once somebody asked for it.
+    pub(crate) credssp: OnceCell<Identity>,
 }
 
 impl Service {
     /// Whether bodies may come unsealed, and the password with Basic.
     pub(super) fn takes_clear(&self) -> bool {
         self.allow_unencrypted || self.tls.is_some()
+    }
+
+    /// What CredSSP's channel is made with; the first to ask waits until its key is made.
+    pub(super) async fn credssp(&self) -> Option<&Identity> {
+        let make = async || {
+            let hostname = self.hostname.clone();
+            let made = tokio::task::spawn_blocking(move || {
+                let address = std::net::Ipv4Addr::LOCALHOST.into();
+                certificate_of(rsa_key()?, &hostname, address)
+            });
+            match made.await {
+                Ok(Ok(made)) => Ok(made.identity),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "no channel for CredSSP");
+                    Err(())
+                }
+                Err(_) => Err(()),
+            }
+        };
+        self.credssp.get_or_try_init(make).await.ok()
     }
 
     pub(super) fn server_name(&self) -> &str {

@@ -8,8 +8,8 @@ pub(crate) const NTLM_OID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0
 
 const OID: u8 = 0x06;
 const ENUMERATED: u8 = 0x0a;
-const OCTETS: u8 = 0x04;
-const SEQUENCE: u8 = 0x30;
+pub(super) const OCTETS: u8 = 0x04;
+pub(super) const SEQUENCE: u8 = 0x30;
 const APPLICATION: u8 = 0x60;
 
 /// The client's first token.
@@ -77,7 +77,7 @@ pub(crate) fn write_reply(
 }
 
 /// Returns the content of an element of this tag, and what follows it.
-fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match length {
@@ -93,7 +93,7 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// Returns the content of the member of a sequence that has this tag.
-fn member(mut sequence: &[u8], tag: u8) -> Option<&[u8]> {
+pub(super) fn member(mut sequence: &[u8], tag: u8) -> Option<&[u8]> {
     while let Some(first) = sequence.first() {
         let (content, rest) = element(sequence, *first)?;
         if *first == tag {
@@ -104,7 +104,7 @@ fn member(mut sequence: &[u8], tag: u8) -> Option<&[u8]> {
     None
 }
 
-fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![tag];
     match u8::try_from(content.len()) {
         Ok(length @ 0..=0x7f) => bytes.push(length),

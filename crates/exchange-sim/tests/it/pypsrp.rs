@@ -48,23 +48,27 @@ async fn pypsrp_loads_exchange_leaves_a_session_and_takes_it_up() {
         println!("skipped: EXCHANGE_TEST_PYTHON is not set");
         return;
     };
-    let simulator = Simulator::start(SimOptions::default().mailboxes(20)).await.unwrap();
-    let child = tokio::process::Command::new(&python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/winrm.py"))
-        .args([
-            simulator.addr().port().to_string().as_str(),
-            &simulator.user(),
-            simulator.password(),
-        ])
-        .stdin(Stdio::null())
-        .output();
-    let output = child.await.unwrap();
-    let shown = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{shown}");
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        "missing, 20 mailboxes, 1 pool, 20 mailboxes, 0 left"
-    );
-    assert_eq!(simulator.open_shells(), 0);
-    simulator.close().await;
+    for method in ["ntlm", "credssp"] {
+        let simulator = Simulator::start(SimOptions::default().mailboxes(20)).await.unwrap();
+        let child = tokio::process::Command::new(&python)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/winrm.py"))
+            .args([
+                simulator.addr().port().to_string().as_str(),
+                method,
+                &simulator.user(),
+                simulator.password(),
+            ])
+            .stdin(Stdio::null())
+            .output();
+        let output = child.await.unwrap();
+        let shown = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{method}: {shown}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim(),
+            "missing, 20 mailboxes, 1 pool, 20 mailboxes, 0 left",
+            "{method}"
+        );
+        assert_eq!(simulator.open_shells(), 0, "{method}");
+        simulator.close().await;
+    }
 }

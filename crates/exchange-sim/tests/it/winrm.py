@@ -1,4 +1,4 @@
-"""Loads Exchange in a session of WinRM, reads, leaves the session and takes it up again as another client would."""
+"""Loads Exchange in a session of WinRM, reads, leaves the session and takes it up again as another client would: PORT METHOD USER PASSWORD."""
 
 import sys
 
@@ -6,11 +6,11 @@ from pypsrp.complex_objects import PSInvocationState
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
-port, user, password = sys.argv[1:]
+port, method, user, password = sys.argv[1:]
 
 
 def connect():
-    return WSMan("127.0.0.1", port=int(port), path="wsman", ssl=False, auth="ntlm", username=user, password=password,
+    return WSMan("127.0.0.1", port=int(port), path="wsman", ssl=False, auth=method, username=user, password=password,
                  encryption="always", operation_timeout=10, read_timeout=30)  # fmt: skip
 
 

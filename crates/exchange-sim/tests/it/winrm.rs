@@ -142,3 +142,25 @@ async fn who_answers_is_told_without_signing_in() {
     }
     simulator.close().await;
 }
+
+#[tokio::test]
+async fn credssp_signs_in_at_winrm_alone_and_with_the_right_password() {
+    let simulator = Simulator::start(SimOptions::default().mailboxes(1)).await.unwrap();
+    let open = async |url: &str, password: &str| {
+        let credentials = Credentials::credssp(simulator.user(), password);
+        let http = Arc::new(HttpClient::new(ClientOptions::new(url, credentials)).unwrap());
+        let shell = match url.ends_with("/wsman") {
+            true => options(url),
+            false => options(url).resource_uri(ResourceUri::exchange()),
+        };
+        RunspacePool::open(http, shell, PoolOptions::default()).await
+    };
+    let winrm = simulator.winrm_url();
+    open(&winrm, simulator.password()).await.unwrap().close().await;
+    let wrong = open(&winrm, "wrong").await.unwrap_err();
+    assert!(matches!(wrong.transport(), Some(Error::BadCredentials { .. })), "{wrong:?}");
+    let exchange = open(&simulator.url(), simulator.password()).await.unwrap_err();
+    assert!(matches!(exchange.transport(), Some(Error::NotOffered { .. })), "{exchange:?}");
+    assert_eq!(simulator.open_shells(), 0);
+    simulator.close().await;
+}
