@@ -67,6 +67,8 @@ struct Pipeline {
     phase: Phase,
     /// Input that came before the pipeline started.
     early: Vec<ServerEvent>,
+    /// Bytes of the messages that those came in.
+    early_bytes: usize,
 }
 
 enum Phase {

@@ -13,7 +13,7 @@ use crate::error::DecodeError;
 use crate::fragment::Defragmenter;
 use crate::host::HostResponse;
 use crate::id::{PipelineId, StreamTarget};
-use crate::message::{Destination, Message, MessageType};
+use crate::message::{Destination, MESSAGE_HEADER_LEN, Message, MessageType};
 use crate::pool_messages::{
     Availability, InitRunspacePool, RunspaceAvailability, RunspaceRequest,
     application_private_data_value, encrypted_session_key_value, public_key,
@@ -91,6 +91,7 @@ impl ServerPool {
             prompt_responses: Defragmenter::new(limits),
             phase: Phase::Announced,
             early: Vec::new(),
+            early_bytes: 0,
         })
     }
 
@@ -292,13 +293,9 @@ impl ServerPool {
             }
             MessageType::PipelineInput => {
                 let item = message.value()?;
-                self.input(id, ServerEvent::Input { id, item });
-                Ok(())
+                self.input(id, ServerEvent::Input { id, item }, message.body.len())
             }
-            MessageType::EndOfPipelineInput => {
-                self.input(id, ServerEvent::InputEnded { id });
-                Ok(())
-            }
+            MessageType::EndOfPipelineInput => self.input(id, ServerEvent::InputEnded { id }, 0),
             MessageType::PipelineHostResponse => self.host_response(&message),
             _ => {
                 self.unhandled(StreamTarget::Pipeline(id), message);
@@ -307,14 +304,26 @@ impl ServerPool {
         }
     }
 
-    /// Input of a pipeline that has not started is kept until it does.
-    fn input(&mut self, id: PipelineId, event: ServerEvent) {
+    /// Input of a pipeline that has not started is kept until it does, as much as is held of a stream.
+    fn input(
+        &mut self,
+        id: PipelineId,
+        event: ServerEvent,
+        body: usize,
+    ) -> Result<(), DecodeError> {
+        let limit = self.options.limits.max_buffered;
         match self.pipelines.get_mut(&id) {
             Some(pipeline) if !matches!(pipeline.phase, Phase::Running { .. }) => {
-                pipeline.early.push(event)
+                let held = pipeline.early_bytes.saturating_add(MESSAGE_HEADER_LEN + body);
+                if held > limit {
+                    return Err(DecodeError::BufferFull { held, limit });
+                }
+                pipeline.early_bytes = held;
+                pipeline.early.push(event);
             }
             _ => self.events.push_back(event),
         }
+        Ok(())
     }
 
     fn create_pipeline(&mut self, id: PipelineId, message: Message) -> Result<(), DecodeError> {

@@ -281,6 +281,28 @@ fn input_waits_with_its_pipeline() {
 }
 
 #[test]
+fn input_that_waits_is_bounded() {
+    let limits = FragmentLimits::default().max_buffered(20_000);
+    let mut pair = Pair::open_with(PoolOptions::default(), ServerOptions::default().limits(limits));
+    let (running, _) = pair.start(get_mailbox());
+    let waits = PowerShell::new().command(Command::new("Set-User")).with_input();
+    let waiting = pair.client.create_pipeline(waits).unwrap();
+    for _ in 0..100 {
+        pair.client.send_input(waiting, &Value::from("x".repeat(1000).as_str())).unwrap();
+        pair.pump();
+    }
+    let refused = |event: &ServerEvent| {
+        matches!(event, ServerEvent::Undecodable { error: DecodeError::BufferFull { .. }, .. })
+    };
+    let taken = 100 - pair.server_events.drain(..).filter(refused).count();
+    assert!((10..20).contains(&taken), "{taken} of 100 were kept");
+    pair.server.complete(running).unwrap();
+    pair.pump();
+    let given = |event: &ServerEvent| matches!(event, ServerEvent::Input { .. });
+    assert_eq!(pair.server_events.drain(..).filter(given).count(), taken);
+}
+
+#[test]
 fn host_calls_for_a_value_are_answered_and_others_not() {
     let mut pair = Pair::open();
     let (id, _) = pair.start(get_mailbox());
