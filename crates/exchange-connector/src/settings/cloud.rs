@@ -150,17 +150,7 @@ pub(super) fn parse(
     root.refuse(&["hostname"], cloud, "the service's address is known; remove")?;
     let remedy = "this belongs to OnPremises and Hybrid; remove";
     endpoint.refuse(
-        &[
-            "url",
-            "kind",
-            "ca_file",
-            "domain_controller",
-            "allow_unencrypted",
-            "proxy",
-            "certificate_pin",
-            "min_tls",
-            "connect_timeout",
-        ],
+        &["url", "kind", "ca_file", "domain_controller", "allow_unencrypted"],
         cloud,
         remedy,
     )?;
