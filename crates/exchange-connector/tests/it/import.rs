@@ -2,7 +2,7 @@ use exchange_cmdlets::{CmdletItem, TransportError};
 use exchange_connector::{Connector, ImportRequest};
 use futures_util::StreamExt as _;
 
-use crate::support::{ANN, BOB, connector, error, item, list, mailbox, settings};
+use crate::support::{ANN, BOB, connector, error, item, list, mailbox, settings, unpinned};
 
 /// Runs an import and gives its lines as they are printed; an error as its message with the exit code.
 async fn import(connector: &Connector, request: ImportRequest) -> Vec<String> {
@@ -282,15 +282,7 @@ async fn a_wrong_request_is_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn the_domain_controller_that_answers_first_is_kept() {
-    let text = r#"
-        infrastructure_type = "OnPremises"
-        hostname = "ex01"
-        authentication_method = "Default"
-        username = "svc"
-        password = "x"
-        create_method = "New"
-    "#;
-    let (connector, script) = connector(exchange_connector::Settings::from_toml_str(text).unwrap());
+    let (connector, script) = connector(unpinned());
     script.answer("Get-Mailbox", vec![item(mailbox(ANN, "Ann"))]);
     script.answer("Get-Mailbox", vec![]);
     import(&connector, names_only()).await;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use clixml::Object;
 use exchange_cmdlets::testing::ScriptedTransport;
 use exchange_cmdlets::{CmdletItem, TransportError};
-use exchange_connector::{Change, Connector, ImportRequest, ObjectChange, Settings};
+use exchange_connector::{Change, Connector, ImportRequest, ObjectChange};
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::support::{ANN, BOB, connector, error, export, item, mailbox, settings};
+use crate::support::{ANN, BOB, connector, error, export, item, mailbox, settings, unpinned};
 
 fn lost() -> TransportError {
     TransportError::ConnectionLost { source: "reset".into() }
@@ -40,19 +40,6 @@ fn check_complete(given: &[String], last: &Change, expected: &[&str]) {
         matches!(last, Change::Complete { objects, deletes: 0, .. } if *objects == count),
         "{last:?}"
     );
-}
-
-/// Settings that leave it to the server which domain controller answers.
-fn unpinned() -> Settings {
-    let text = r#"
-        infrastructure_type = "OnPremises"
-        hostname = "ex01"
-        authentication_method = "Default"
-        username = "svc"
-        password = "x"
-        create_method = "New"
-    "#;
-    Settings::from_toml_str(text).expect("the settings are right")
 }
 
 /// The mailbox with this number.

@@ -37,6 +37,19 @@ pub(crate) fn settings(lines: &str, tables: &str) -> Settings {
     Settings::from_toml_str(&format!("{missing}{text}")).expect("the settings are right")
 }
 
+/// Settings that leave it to the server which domain controller answers.
+pub(crate) fn unpinned() -> Settings {
+    let text = r#"
+        infrastructure_type = "OnPremises"
+        hostname = "ex01"
+        authentication_method = "Default"
+        username = "svc"
+        password = "x"
+        create_method = "New"
+    "#;
+    Settings::from_toml_str(text).expect("the settings are right")
+}
+
 /// A connector over a script.
 pub(crate) fn connector(settings: Settings) -> (Connector, Arc<ScriptedTransport>) {
     let script = Arc::new(ScriptedTransport::new());
