@@ -64,6 +64,7 @@ mod headers;
 mod id;
 pub mod mime;
 mod operation;
+pub mod recording;
 mod request;
 mod response;
 pub mod server;
