@@ -1,7 +1,8 @@
 //! The HTTP client: authentication, message encryption, a pool of connections, and shells over it.
 //!
 //! [`HttpClient`] carries envelopes; it knows nothing of shells. [`Shell`] knows the operations and nothing of HTTP.
-//! Between them stands [`Exchange`], one decrypted envelope out and one in, where a recording can take a server's place.
+//! Between them stands [`Exchange`], one decrypted envelope out and one in: there a [`Recorder`] listens, and there a
+//! [`ReplayTransport`] takes the server's place.
 
 mod answer;
 mod auth;
@@ -13,6 +14,7 @@ mod credssp;
 mod dial;
 mod error;
 mod exchange;
+mod failure;
 mod gss;
 mod http_client;
 mod interim;
@@ -27,6 +29,8 @@ mod page;
 mod pin;
 mod pool;
 mod proxy;
+mod recorder;
+mod replay;
 mod shell;
 mod stream;
 mod tls;
@@ -41,5 +45,7 @@ pub use options::{ClientOptions, TlsVersion};
 pub use page::HttpAnswer;
 pub use pin::{CertificatePin, CertificatePinError};
 pub use proxy::{Proxy, ProxyProblem, ProxyUrlError};
+pub use recorder::Recorder;
+pub use replay::ReplayTransport;
 pub use shell::{RandomIds, Received, Shell, ShellOptions, identify, list_shells};
 pub use tls_error::{CertificateProblem, TlsProblem};

@@ -1,10 +1,19 @@
 //! A recorded conversation as data: what a client sent, what came back, and when.
 //!
-//! This is the model alone, without I/O: what is recorded lies in memory, and holds whatever the server and the client said,
-//! until somebody has taken from it what nobody else may see.
+//! What is recorded lies in memory, and holds whatever the server and the client said, until somebody has taken from it what
+//! nobody else may see. A [`Script`] plays a recording: it knows which request may come next, and shows a [`Difference`].
+//! Nothing here does I/O; the feature `client` has the parts that do.
+
+mod difference;
+mod reading;
+mod script;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use self::difference::{Difference, diff};
+pub use self::reading::{PlainStreams, ReadRequest, StreamPlace, StreamReader, read_request};
+pub use self::script::{Order, Script};
 
 /// What was exchanged with one endpoint, in the order in which the requests were sent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -12,6 +21,8 @@ use std::time::Duration;
 pub struct Recording {
     /// The exchanges. Those that were under way at the same time overlap in their times.
     pub exchanges: Vec<RecordedExchange>,
+    /// How many bytes the carrier added to an envelope; they count against the size that a server takes.
+    pub overhead: usize,
 }
 
 impl Recording {
@@ -19,7 +30,7 @@ impl Recording {
     #[must_use]
     pub fn new(mut exchanges: Vec<RecordedExchange>) -> Self {
         exchanges.sort_by_key(|exchange| exchange.sent);
-        Self { exchanges }
+        Self { exchanges, overhead: 0 }
     }
 }
 

@@ -43,7 +43,7 @@ fn broken(error: hyper::Error) -> Error {
                 || io.kind() == std::io::ErrorKind::InvalidInput
         });
     if is_framing {
-        Error::Malformed { source: error }
+        Error::Malformed { source: Some(error) }
     } else {
         Error::Lost { sent: true, source: Some(error) }
     }

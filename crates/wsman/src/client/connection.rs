@@ -238,7 +238,7 @@ impl Connection {
 /// Says why a connection broke.
 fn broken(endpoint: &Endpoint, sent: bool, error: hyper::Error) -> Error {
     if error.is_parse() {
-        return Error::Malformed { source: error };
+        return Error::Malformed { source: Some(error) };
     }
     refused_afterwards(&endpoint.host, &error).unwrap_or(Error::Lost { sent, source: Some(error) })
 }

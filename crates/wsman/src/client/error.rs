@@ -12,6 +12,7 @@ use super::tls_error::{CertificateProblem, TlsProblem};
 use crate::error::DecodeError;
 use crate::fault::{Advice, Fault};
 use crate::operation::Verb;
+use crate::recording::Difference;
 
 /// Why an exchange, or an operation of a shell, failed.
 #[derive(Debug, thiserror::Error)]
@@ -184,9 +185,9 @@ pub enum Error {
     /// The answer is no well-formed HTTP, or has a head beyond the limits.
     #[error("the answer is malformed, or its head is too large")]
     Malformed {
-        /// What the HTTP library says.
+        /// What the HTTP library says; `None` in a replay.
         #[source]
-        source: hyper::Error,
+        source: Option<hyper::Error>,
     },
     /// The answer did not come after so many interim ones (1xx).
     #[error("no answer came after {limit} interim ones")]
@@ -203,6 +204,9 @@ pub enum Error {
         #[source]
         source: DecodeError,
     },
+    /// A [`ReplayTransport`](super::ReplayTransport) was asked for something else than was recorded.
+    #[error("the client left the recording")]
+    Replay(#[source] Box<Difference>),
     /// The server said no.
     #[error("{verb} failed")]
     Fault {

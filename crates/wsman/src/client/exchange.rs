@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
@@ -69,5 +70,15 @@ pub trait Exchange: Send + Sync {
     /// Returns how many bytes the carrier adds to an envelope that a server counts; by default none.
     fn overhead(&self) -> usize {
         0
+    }
+}
+
+impl<E: Exchange + ?Sized> Exchange for Arc<E> {
+    fn exchange(&self, request: SoapRequest) -> BoxFuture<'_, Result<SoapResponse, Error>> {
+        (**self).exchange(request)
+    }
+
+    fn overhead(&self) -> usize {
+        (**self).overhead()
     }
 }

@@ -234,6 +234,18 @@ impl<'d> Element<'d> {
         self.child(ns, name).map(Self::text)
     }
 
+    /// Returns local names and values of the attributes, without declarations of namespaces.
+    pub(crate) fn attributes(self) -> impl Iterator<Item = (&'d str, &'d str)> {
+        let range = match self.node().map(|node| &node.kind) {
+            Some(Kind::Element { attributes, .. }) => attributes.clone(),
+            _ => 0..0,
+        };
+        let attributes = self.document.attributes.get(range).unwrap_or_default().iter();
+        attributes
+            .filter(|one| one.name.as_namespace_binding().is_none())
+            .map(|one| (one.name.local_name().into_inner(), &*one.value))
+    }
+
     /// Returns the value of an attribute that has no namespace.
     pub(crate) fn attribute(self, name: &str) -> Option<&'d str> {
         self.find_attribute(Ns::Other, name)

@@ -1,0 +1,171 @@
+//! A recording in a server's place.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::error::Error;
+use super::exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
+use super::failure;
+use crate::recording::{
+    Difference, Order, PlainStreams, RecordedAnswer, Recording, Script, StreamReader,
+};
+use crate::server::parse_request;
+use crate::xml::Limits;
+
+/// Answers as a recorded server did, to a client that asks as the recorded one did.
+///
+/// Requests are compared by structure: [`recording`](crate::recording) says what counts. The first that is not the one that
+/// was due fails with [`Error::Replay`], and so does every one after it; [`finish`](Self::finish) tells at the end whether
+/// anything was left out.
+///
+/// Answers come in the recorded order and at once, which suits a test that no timer matters to. With
+/// [`as_recorded`](Self::as_recorded) they come at the recorded times, so that what a client does after a while happens as
+/// it did; under tokio's paused clock that takes no time either.
+pub struct ReplayTransport {
+    script: Mutex<Script>,
+    overhead: usize,
+    timing: Timing,
+    /// The moment at which the first request came, and when it had been sent.
+    origin: Mutex<Option<(Instant, Duration)>>,
+    moved: Notify,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Timing {
+    AtOnce,
+    AsRecorded,
+}
+
+impl ReplayTransport {
+    /// Plays a recording in its strict order; streams are compared byte by byte.
+    #[must_use]
+    pub fn new(recording: Recording) -> Self {
+        Self::with(recording, &PlainStreams, Order::Strict)
+    }
+
+    /// Plays a recording; `streams` says how to compare what its shells carry.
+    #[must_use]
+    pub fn with(recording: Recording, streams: &dyn StreamReader, order: Order) -> Self {
+        let overhead = recording.overhead;
+        let script = Mutex::new(Script::new(recording, streams, order));
+        let origin = Mutex::new(None);
+        Self { script, overhead, timing: Timing::AtOnce, origin, moved: Notify::new() }
+    }
+
+    /// Gives answers at the recorded times, counted from the first request, by tokio's clock.
+    #[must_use]
+    pub fn as_recorded(mut self) -> Self {
+        self.timing = Timing::AsRecorded;
+        self
+    }
+
+    /// Tells whether the client did all that was recorded, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Difference`].
+    pub fn finish(&self) -> Result<(), Difference> {
+        self.script().finish()
+    }
+
+    /// Returns the first request that was not the recorded one, if there was one.
+    #[must_use]
+    pub fn difference(&self) -> Option<Difference> {
+        self.script().difference().cloned()
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(&self, request: SoapRequest) -> Result<SoapResponse, Error> {
+        let accepted = self.script().accept(&request.envelope);
+        let index = accepted.map_err(|difference| Error::Replay(Box::new(difference)))?;
+        let under_way = UnderWay { replay: self, index };
+        let Some(recorded) = self.script().exchange(index).cloned() else {
+            return std::future::pending().await;
+        };
+        match (&recorded.answer, self.timing) {
+            (RecordedAnswer::Dropped, _) => std::future::pending().await,
+            (_, Timing::AsRecorded) => self.sleep_until(recorded.sent, recorded.answered).await,
+            (_, Timing::AtOnce) => self.wait_for_turn(index).await,
+        }
+        drop(under_way);
+        match recorded.answer {
+            RecordedAnswer::Failure(recorded) => Err(failure::revive(&recorded)),
+            RecordedAnswer::Dropped => std::future::pending().await,
+            RecordedAnswer::Envelope { status, envelope } => {
+                let envelope = answering(&envelope, &recorded.request, &request);
+                Ok(SoapResponse::new(status, envelope.into_bytes()))
+            }
+        }
+    }
+
+    async fn sleep_until(&self, sent: Duration, answered: Duration) {
+        let (origin, first) = {
+            let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+            *origin.get_or_insert_with(|| (Instant::now(), sent))
+        };
+        sleep_until(origin + answered.saturating_sub(first)).await;
+    }
+
+    /// Waits until earlier answers have been given. A client that never asks for them shall not wait for ever.
+    async fn wait_for_turn(&self, index: usize) {
+        let turn = async {
+            loop {
+                let moved = self.moved.notified();
+                if self.script().may_answer(index) {
+                    return;
+                }
+                moved.await;
+            }
+        };
+        if timeout(PATIENCE, turn).await.is_err() {
+            tracing::debug!(exchange = index + 1, "answered before what was answered earlier");
+        }
+    }
+}
+
+/// How long an answer is held back for earlier ones.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An exchange that was found, until it is answered or its sender loses interest.
+struct UnderWay<'a> {
+    replay: &'a ReplayTransport,
+    index: usize,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.replay.script().leave(self.index);
+        self.replay.moved.notify_waiters();
+    }
+}
+
+impl Exchange for ReplayTransport {
+    fn exchange(&self, request: SoapRequest) -> BoxFuture<'_, Result<SoapResponse, Error>> {
+        Box::pin(self.run(request))
+    }
+
+    fn overhead(&self) -> usize {
+        self.overhead
+    }
+}
+
+impl std::fmt::Debug for ReplayTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReplayTransport").field("timing", &self.timing).finish_non_exhaustive()
+    }
+}
+
+/// Makes a recorded answer relate to the request that came now.
+fn answering(envelope: &str, recorded: &str, request: &SoapRequest) -> String {
+    let parsed = parse_request(recorded.as_bytes(), Limits::default()).ok();
+    match parsed.and_then(|parsed| parsed.headers.message_id) {
+        Some(id) => envelope.replace(id.as_str(), request.message_id.as_str()),
+        None => envelope.to_owned(),
+    }
+}
