@@ -90,6 +90,9 @@ pub(crate) enum Command {
         /// Changes as JSON Lines; `-` is standard input.
         #[arg(long, value_name = "FILE|-")]
         input: PathBuf,
+        /// What this journal says was done is not planned again.
+        #[arg(long, value_name = "FILE")]
+        journal: Option<PathBuf>,
     },
     /// Runs one cmdlet and prints its output as JSON Lines.
     #[command(after_help = INVOKE_HELP)]
@@ -121,6 +124,10 @@ pub(crate) struct Export {
     /// Changes as JSON Lines; `-` is standard input.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) input: PathBuf,
+    /// Keeps in this file what is about to be written and what came of it. The same input run again with it repeats nothing
+    /// that was done, and settles by reading what was in doubt.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
     /// Reads and writes nothing: prints before, after and the exact cmdlets, secrets redacted.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -45,8 +45,8 @@ async fn perform(command: Command, connector: &Connector, interrupt: &Interrupt)
         Command::Schema => schema::run(connector),
         Command::Import(options) => import::run(connector, options, interrupt).await,
         Command::Export(options) => export::run(connector, &options, interrupt).await,
-        Command::Plan { input } => {
-            export::run(connector, &Export { input, dry_run: true }, interrupt).await
+        Command::Plan { input, journal } => {
+            export::run(connector, &Export { input, journal, dry_run: true }, interrupt).await
         }
         Command::Invoke(options) => invoke::run(connector, &options, interrupt).await,
         Command::Simulate(_) => Ok(DONE),

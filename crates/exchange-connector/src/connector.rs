@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::export::{Export, Mode};
 use crate::import::{self, ImportRequest, ImportStream};
 use crate::invoke::{self, InvokeItem, InvokeRequest};
+use crate::journal::Journal;
 use crate::online::Online;
 use crate::operation::Operation;
 use crate::pace::Pace;
@@ -144,13 +145,30 @@ impl Connector {
     /// Operations are begun as their outcomes are asked for. Dropping the stream leaves the rest undone.
     #[must_use]
     pub fn export(&self, operations: Vec<Operation>) -> Export {
-        Export::new(Arc::clone(&self.inner), operations, Mode::Apply)
+        Export::new(Arc::clone(&self.inner), operations, Mode::Apply, None)
+    }
+
+    /// The same, with what is about to be written, and what came of it, in a journal.
+    ///
+    /// Operations of this input that the journal says were done are not done again: their outcomes are given as they were.
+    /// What an earlier run began without an outcome is settled by reading: `applied` when it was done, done now when it
+    /// was not, [`Status::Unknown`](crate::Status::Unknown) when that cannot be told.
+    #[must_use]
+    pub fn export_with_journal(&self, operations: Vec<Operation>, journal: Journal) -> Export {
+        Export::new(Arc::clone(&self.inner), operations, Mode::Apply, Some(journal))
+    }
+
+    /// Says what [`export_with_journal`](Self::export_with_journal) would do; opened with [`Journal::read`], the journal is
+    /// left as it is.
+    #[must_use]
+    pub fn plan_with_journal(&self, operations: Vec<Operation>, journal: Journal) -> Export {
+        Export::new(Arc::clone(&self.inner), operations, Mode::Plan, Some(journal))
     }
 
     /// Says what [`export`](Self::export) would do: reads, writes nothing.
     #[must_use]
     pub fn plan(&self, operations: Vec<Operation>) -> Export {
-        Export::new(Arc::clone(&self.inner), operations, Mode::Plan)
+        Export::new(Arc::clone(&self.inner), operations, Mode::Plan, None)
     }
 
     /// Runs one cmdlet as it is given.
@@ -284,6 +302,15 @@ impl Inner {
                 endpoint.url.to_string()
             }
             Infrastructure::Cloud(cloud) => cloud.api_url.to_string(),
+        }
+    }
+
+    /// The account that sessions sign in with, unless the caller brought the transport.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match &self.backend {
+            Backend::Given(_) => None,
+            Backend::Remote(remote) => Some(remote.account().1),
+            Backend::Cloud(online) => Some(online.account().1),
         }
     }
 

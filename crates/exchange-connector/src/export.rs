@@ -8,7 +8,9 @@ mod create;
 mod current;
 mod delete;
 mod diff;
+mod doubt;
 mod guard;
+mod ledger;
 mod online;
 mod prepare;
 mod run;
@@ -20,15 +22,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_stream::stream;
-use exchange_cmdlets::{ErrorClass, Retry};
+use exchange_cmdlets::{CmdletCall, ErrorClass, Retry};
 use futures_core::Stream;
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use self::guard::Verdict;
+use self::ledger::Ledger;
 use self::prepare::{Prepared, Task};
 use crate::connector::Inner;
-use crate::error::Error;
+use crate::error::{Error, report};
+use crate::journal::{Journal, JournalError, Made, Progress};
 use crate::operation::Operation;
-use crate::outcome::{Outcome, OutcomeError, Status};
+use crate::outcome::{AttributeChange, Outcome, OutcomeError, Status};
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -74,8 +80,15 @@ enum Step {
 }
 
 impl Export {
-    pub(crate) fn new(inner: Arc<Inner>, operations: Vec<Operation>, mode: Mode) -> Self {
-        Self { outcomes: Box::pin(run(inner, operations, mode)), summary: Summary::default() }
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        operations: Vec<Operation>,
+        mode: Mode,
+        journal: Option<Journal>,
+    ) -> Self {
+        let ledger = journal.map(|journal| Ledger::new(journal, &operations));
+        let outcomes = Box::pin(run(inner, operations, mode, ledger));
+        Self { outcomes, summary: Summary::default() }
     }
 
     /// How it went so far.
@@ -136,30 +149,44 @@ fn run(
     inner: Arc<Inner>,
     operations: Vec<Operation>,
     mode: Mode,
+    ledger: Option<Ledger>,
 ) -> impl Stream<Item = Step> + Send {
     stream! {
-        let prepared: Vec<Prepared> = operations
+        let prepared: Vec<Numbered> = operations
             .into_iter()
-            .map(|operation| Prepared::new(operation, &inner.settings))
+            .zip(1..)
+            .map(|(operation, number)| {
+                let progress = ledger.as_ref().map(|ledger| ledger.progress(number));
+                let prepared = Prepared::new(operation, &inner.settings);
+                Numbered { prepared, number, progress: progress.unwrap_or_default() }
+            })
             .collect();
-        let mut opening = Opening::new(&inner);
-        let verdict = match guard::judge(&prepared, &mut opening).await {
+        let mut opening = Opening::new(&inner, ledger.as_ref());
+        let due = prepared.iter().filter(|operation| operation.progress.done.is_none());
+        let due: Vec<&Prepared> = due.map(|operation| &operation.prepared).collect();
+        let verdict = match guard::judge(&due, &mut opening).await {
             Ok(verdict) => verdict,
             Err(error) => {
                 yield Step::NoSession(Arc::clone(&error));
                 for operation in &prepared {
-                    yield outcome(operation.without_session(&error));
+                    yield outcome(operation.done(mode).unwrap_or_else(|| operation.prepared.without_session(&error)));
                 }
                 return;
             }
         };
+        opening.begin_journal(mode).await;
         let mut told = false;
         for operation in &prepared {
-            if let Verdict::Refuse(reason) = &verdict {
-                yield outcome(operation.refused_by_guard(reason));
+            if let Some(done) = operation.done(mode) {
+                yield outcome(done);
                 continue;
             }
-            let task = match operation.task() {
+            let Numbered { prepared, .. } = operation;
+            if let Verdict::Refuse(reason) = &verdict {
+                yield outcome(prepared.refused_by_guard(reason));
+                continue;
+            }
+            let task = match prepared.task() {
                 Ok(task) => task,
                 Err(decided) => {
                     yield Step::Outcome(decided);
@@ -173,10 +200,30 @@ fn run(
                         told = true;
                         yield Step::NoSession(Arc::clone(&error));
                     }
-                    yield outcome(operation.without_session(&error));
+                    yield outcome(prepared.without_session(&error));
                 }
             }
         }
+    }
+}
+
+/// An operation, its place in the input, and how far earlier runs came with it.
+struct Numbered {
+    prepared: Prepared,
+    number: u64,
+    progress: Progress,
+}
+
+impl Numbered {
+    /// The outcome when there is nothing to do any more: that of the run which did it. In a plan nothing would change.
+    fn done(&self, mode: Mode) -> Option<Outcome> {
+        let mut outcome = self.progress.done.clone()?;
+        if mode == Mode::Plan {
+            outcome.status = Status::Unchanged;
+            outcome.changes = Some(Vec::new());
+            outcome.cmdlets = Some(Vec::new());
+        }
+        Some(outcome)
     }
 }
 
@@ -188,12 +235,21 @@ fn outcome(outcome: Outcome) -> Step {
 /// until it is locked.
 struct Opening<'a> {
     inner: &'a Inner,
+    ledger: Option<&'a Ledger>,
     failure: Option<Arc<Error>>,
+    /// Why the journal could not be begun; nothing is written then.
+    unwritten: Option<JournalError>,
 }
 
 impl<'a> Opening<'a> {
-    fn new(inner: &'a Inner) -> Self {
-        Self { inner, failure: None }
+    fn new(inner: &'a Inner, ledger: Option<&'a Ledger>) -> Self {
+        Self { inner, ledger, failure: None, unwritten: None }
+    }
+
+    async fn begin_journal(&mut self, mode: Mode) {
+        if let (Mode::Apply, Some(ledger)) = (mode, self.ledger) {
+            self.unwritten = ledger.begin(self.inner).await.err();
+        }
     }
 
     async fn session(&mut self) -> Result<Arc<Session>, Arc<Error>> {
@@ -210,24 +266,44 @@ impl<'a> Opening<'a> {
     /// Does what an operation says.
     async fn perform(
         &mut self,
-        operation: &Prepared,
+        operation: &Numbered,
         task: &Task,
         mode: Mode,
     ) -> Result<Outcome, Arc<Error>> {
+        let Numbered { prepared, number, progress } = operation;
+        let mut outcome = prepared.blank();
+        if let Some(error) = &self.unwritten {
+            outcome.error = Some(not_journaled(error).error);
+            return Ok(outcome);
+        }
+        let began = Instant::now();
         let session = self.session().await?;
+        let journal = match mode {
+            Mode::Apply => self.ledger.map(|ledger| (ledger, prepared, *number)),
+            Mode::Plan => None,
+        };
         let mut work = Work {
             inner: self.inner,
             settings: &self.inner.settings,
             session,
             mode,
-            outcome: operation.blank(),
+            outcome,
+            journal,
+            begun: progress.is_in_doubt().then_some(progress),
+            changes: Vec::new(),
             no_session: None,
         };
         work.perform(task).await;
         if let Some(error) = work.no_session {
             self.failure.get_or_insert(error);
         }
-        Ok(work.outcome)
+        let mut outcome = work.outcome;
+        if let Some((ledger, ..)) = journal
+            && let Err(error) = ledger.outcome(*number, &outcome, began.elapsed()).await
+        {
+            outcome.warnings.push(format!("the outcome is not in the journal: {}", report(&error)));
+        }
+        Ok(outcome)
     }
 
     fn settings(&self) -> &Settings {
@@ -242,6 +318,12 @@ struct Work<'a> {
     session: Arc<Session>,
     mode: Mode,
     outcome: Outcome,
+    /// Where what is about to be sent is written down first.
+    journal: Option<(&'a Ledger, &'a Prepared, u64)>,
+    /// What an earlier run did of the operation, if it is not known what came of it.
+    begun: Option<&'a Progress>,
+    /// What the next cmdlets change, for the journal.
+    changes: Vec<AttributeChange>,
     /// Why no session could be opened in the place of one that was lost.
     no_session: Option<Arc<Error>>,
 }
@@ -273,7 +355,35 @@ impl Stop {
     }
 }
 
+/// What cannot be written down is not done.
+fn not_journaled(error: &JournalError) -> Stop {
+    Stop::new(
+        ErrorClass::Transient,
+        Retry::Later,
+        format!("nothing was sent, for it could not be written down first: {}", report(error)),
+    )
+}
+
 impl Work<'_> {
+    /// Writes down what is about to be sent.
+    async fn intend(&mut self, call: &CmdletCall) -> Result<(), Stop> {
+        let Some((ledger, operation, number)) = self.journal else { return Ok(()) };
+        let written = ledger.intent(number, operation, call, &self.outcome, &self.changes).await;
+        self.changes.clear();
+        written.map_err(|error| not_journaled(&error))
+    }
+
+    /// Writes down what was made. If that fails, the next run finds it by looking.
+    async fn note_made(&mut self, id: Uuid, server: Option<&str>) {
+        let Some((ledger, _, number)) = self.journal else { return };
+        let made = Made { id, server: server.map(str::to_owned) };
+        if let Err(error) = ledger.made(number, made).await {
+            self.outcome
+                .warnings
+                .push(format!("the journal does not say what was made: {}", report(&error)));
+        }
+    }
+
     async fn perform(&mut self, task: &Task) {
         if self.mode == Mode::Plan {
             self.outcome.changes = Some(Vec::new());

@@ -1,5 +1,7 @@
 //! What an export is asked to do, one JSON object a line.
 
+use std::collections::BTreeMap;
+
 use exchange_cmdlets::schema::is_secret_parameter;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -29,10 +31,12 @@ pub struct Operation {
     pub(crate) kind: Option<OperationKind>,
     pub(crate) id: Option<String>,
     pub(crate) request: Result<Request, String>,
+    /// The line in one form, without its secrets: what a journal knows it by.
+    pub(crate) plain: String,
 }
 
 /// What an operation does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(clippy::exhaustive_enums, reason = "the documented values of operation")]
 pub enum OperationKind {
@@ -88,8 +92,9 @@ impl Operation {
         let reference = object.get("ref").filter(|value| !value.is_null()).cloned();
         let kind = object.get("operation").and_then(Value::as_str).and_then(kind_named);
         let id = object.get("id").and_then(Value::as_str).map(str::to_owned);
+        let plain = without_secrets(&object);
         let request = read(object).map_err(|problem| format!("line {number}: {problem}"));
-        Self { reference, kind, id, request }
+        Self { reference, kind, id, request, plain }
     }
 
     /// Reads a whole input, one operation a line; empty lines are passed over.
@@ -121,8 +126,31 @@ impl Operation {
             kind: None,
             id: None,
             request: Err(format!("line {number} {problem}")),
+            // Of a line that cannot be read nothing is done, and it may hold a secret.
+            plain: String::new(),
         }
     }
+}
+
+/// The line with its names in order, and without the values of secrets.
+fn without_secrets(line: &Map<String, Value>) -> String {
+    let ordered: BTreeMap<_, _> = line
+        .iter()
+        .map(|(name, value)| match value {
+            Value::Object(inner) => {
+                let inner: BTreeMap<_, _> = inner
+                    .iter()
+                    .map(|(name, value)| {
+                        let bare = strip_parameter_prefix(name).unwrap_or(name);
+                        (name, if is_secret(bare) { &Value::Null } else { value })
+                    })
+                    .collect();
+                (name, serde_json::json!(inner))
+            }
+            other => (name, other.clone()),
+        })
+        .collect();
+    serde_json::json!(ordered).to_string()
 }
 
 fn kind_named(name: &str) -> Option<OperationKind> {

@@ -1,7 +1,7 @@
 //! What became of the operations of an export, one line each.
 
 use exchange_cmdlets::{ErrorClass, ErrorRecord, Retry, classify};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::operation::OperationKind;
@@ -39,7 +39,7 @@ pub struct Outcome {
 }
 
 /// What became of an operation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(clippy::exhaustive_enums, reason = "the documented values of status")]
 pub enum Status {

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
-use exchange_connector::{Connector, Operation};
+use exchange_connector::{Connector, Export as Outcomes, Journal, JournalError, Operation, report};
 use futures_util::StreamExt as _;
 
 use crate::args::Export;
@@ -24,8 +24,13 @@ pub(super) async fn run(
         }
     };
     let operations = Operation::from_json_lines(&text);
-    let mut outcomes =
-        if options.dry_run { connector.plan(operations) } else { connector.export(operations) };
+    let mut outcomes = match begin(connector, operations, options) {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            complain(&report(&error));
+            return Ok(USAGE);
+        }
+    };
     let mut lines = super::lines();
     loop {
         let next = tokio::select! {
@@ -44,6 +49,19 @@ pub(super) async fn run(
         complain(&error.report());
     }
     Ok(outcomes.summary().exit_code())
+}
+
+fn begin(
+    connector: &Connector,
+    operations: Vec<Operation>,
+    options: &Export,
+) -> Result<Outcomes, JournalError> {
+    Ok(match (&options.journal, options.dry_run) {
+        (None, false) => connector.export(operations),
+        (None, true) => connector.plan(operations),
+        (Some(path), false) => connector.export_with_journal(operations, Journal::open(path)?),
+        (Some(path), true) => connector.plan_with_journal(operations, Journal::read(path)?),
+    })
 }
 
 fn read(path: &Path) -> io::Result<String> {

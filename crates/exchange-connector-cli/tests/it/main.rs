@@ -7,6 +7,7 @@
 )]
 
 mod engine;
+mod journal;
 mod listening;
 mod peer;
 mod refusals;

@@ -89,13 +89,13 @@ fn a_first_session_that_cannot_be_opened_ends_with_its_reason() {
 }
 
 /// The binary at work.
-struct Working {
+pub(crate) struct Working {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Working {
-    fn start(arguments: &[&str], input: &str) -> Self {
+    pub(crate) fn start(arguments: &[&str], input: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_exchange-connector"))
             .args(arguments)
             .stdin(Stdio::piped())
@@ -108,19 +108,19 @@ impl Working {
         Self { child, lines }
     }
 
-    fn next(&mut self) -> Option<Value> {
+    pub(crate) fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
     /// The last line and the exit code.
-    fn end(mut self) -> (Option<Value>, Option<i32>) {
+    pub(crate) fn end(mut self) -> (Option<Value>, Option<i32>) {
         let mut last = None;
         while let Some(line) = self.next() {
             last = Some(line);

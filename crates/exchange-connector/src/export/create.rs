@@ -26,10 +26,16 @@ use crate::value::attribute_to_argument;
 
 impl Work<'_> {
     pub(super) async fn create(&mut self, task: &CreateTask) -> Result<Status, Stop> {
-        if task.family == Family::OnlineMailbox {
-            if self.settings.create_method == CreateMethod::Enable {
-                return self.adopt(task).await;
-            }
+        let online = task.family == Family::OnlineMailbox;
+        if online && self.settings.create_method == CreateMethod::Enable {
+            return self.adopt(task).await;
+        }
+        if let Some(begun) = self.begun
+            && let Some(status) = self.resume_create(task, begun).await?
+        {
+            return Ok(status);
+        }
+        if online {
             self.refuse_deleted(task).await?;
         }
         self.refuse_existing(task).await?;
@@ -41,6 +47,7 @@ impl Work<'_> {
         let (id, server) = self.make(task, call).await?;
         self.outcome.id = Some(id.to_string());
         self.outcome.server = server.clone();
+        self.note_made(id, server.as_deref()).await;
         self.settle(task, id, server.as_deref()).await.map_err(|stop| {
             stop.after("the mailbox was made, but not all of its attributes were set")
         })?;
@@ -324,7 +331,7 @@ fn account_parameter(task: &CreateTask) -> &'static str {
     }
 }
 
-fn guid(value: &Value) -> Option<Uuid> {
+pub(super) fn guid(value: &Value) -> Option<Uuid> {
     value.property("Guid").and_then(Value::as_guid).filter(|id| !id.is_nil())
 }
 

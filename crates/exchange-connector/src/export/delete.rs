@@ -11,7 +11,13 @@ impl Work<'_> {
     /// Reads the object, so that the cmdlet of its kind is used and nothing else is hit, then takes it away.
     pub(super) async fn delete(&mut self, id: Uuid) -> Result<Status, Stop> {
         self.outcome.id = Some(id.to_string());
-        let current = self.read_current(id, &[]).await?;
+        let current = match self.read_current(id, &[]).await {
+            // An earlier run was about to take it away, and it is gone.
+            Err(stop) if self.begun.is_some() && stop.error.class == ErrorClass::NotFound => {
+                return Ok(Status::Applied);
+            }
+            current => current?,
+        };
         self.outcome.server = current.server.clone();
         let Some(cmdlet) = current.family.delete(self.settings.export.deprovision) else {
             return Err(Stop::invalid("export.deprovision = \"refuse\" forbids deletes"));

@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 
 /// Counts the deletes against `export.max_deletes`; asks the server for the number of objects only when a share needs it.
 pub(super) async fn judge(
-    prepared: &[Prepared],
+    prepared: &[&Prepared],
     opening: &mut Opening<'_>,
 ) -> Result<Verdict, Arc<Error>> {
     let deletes = prepared.iter().filter(|operation| operation.is_delete()).count();

@@ -59,7 +59,7 @@ pub(super) struct Wanted {
 
 impl Prepared {
     pub(super) fn new(operation: Operation, settings: &Settings) -> Self {
-        let Operation { reference, kind, id, request } = operation;
+        let Operation { reference, kind, id, request, .. } = operation;
         let task = match request {
             Err(problem) => Err(invalid(problem)),
             Ok(Request::Create(create)) => prepare_create(create, settings).map(Task::Create),
@@ -80,6 +80,10 @@ impl Prepared {
             outcome.error = Some(error.clone());
             Box::new(outcome)
         })
+    }
+
+    pub(super) fn kind(&self) -> Option<OperationKind> {
+        self.kind
     }
 
     pub(super) fn is_delete(&self) -> bool {

@@ -3,6 +3,7 @@
 //! Reads are repeated freely, over another session if need be. A write is repeated only when it certainly did not run; one
 //! that may have run is left to whoever called, who says so.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use exchange_cmdlets::recovery::{Attempts, Decision, Failure, Over, Purpose};
@@ -64,12 +65,17 @@ fn failure(result: &Result<Reply, TransportError>) -> Option<(Failure, String)> 
     }
 }
 
+/// The domain controller that a call names.
+pub(super) fn bound_to(call: &CmdletCall) -> Option<String> {
+    match call.argument("DomainController") {
+        Some(ParameterValue::Value(value)) => value.text().map(Cow::into_owned),
+        _ => None,
+    }
+}
+
 /// Binds a call to the domain controller of the new session, if it was bound to that of the old one.
 fn repin(call: CmdletCall, old: &Session, new: &Session) -> CmdletCall {
-    let bound = match call.argument("DomainController") {
-        Some(ParameterValue::Value(value)) => value.text(),
-        _ => None,
-    };
+    let bound = bound_to(&call);
     let was = old.domain_controller();
     match (bound, new.domain_controller()) {
         (Some(bound), Some(server)) if was.is_some_and(|was| bound.eq_ignore_ascii_case(was)) => {

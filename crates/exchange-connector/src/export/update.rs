@@ -22,7 +22,8 @@ impl Work<'_> {
         let difference = Difference::between(&current, wanted, self.settings)?;
         if difference.is_empty() {
             self.outcome.warnings.extend(difference.warnings);
-            return Ok(Status::Unchanged);
+            // If an earlier run began it, it was that run which did it.
+            return Ok(if self.begun.is_some() { Status::Applied } else { Status::Unchanged });
         }
         let server = current.server.as_deref();
         match self.write(current.family, &by_guid(id)?, server, difference).await? {

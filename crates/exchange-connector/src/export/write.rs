@@ -28,8 +28,9 @@ impl Work<'_> {
         difference: Difference,
     ) -> Result<Written, Stop> {
         self.outcome.warnings.extend(difference.warnings);
-        if let Some(changes) = &mut self.outcome.changes {
-            changes.extend(difference.changes);
+        match &mut self.outcome.changes {
+            Some(changes) => changes.extend(difference.changes),
+            None => self.changes = difference.changes,
         }
         let mut changed = false;
         let mut done: Vec<&str> = Vec::new();
@@ -75,6 +76,7 @@ impl Work<'_> {
 
     /// Sends a call that writes; error records are left to the caller to judge.
     pub(super) async fn send_unjudged(&mut self, call: CmdletCall) -> Result<Reply, Stop> {
+        self.intend(&call).await?;
         let reply = self.run(call).await.map_err(|error| write_failed(&error))?;
         let warnings = reply.warnings.iter().map(|text| sanitized(text).into_owned());
         self.outcome.warnings.extend(warnings);

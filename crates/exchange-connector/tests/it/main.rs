@@ -4,6 +4,7 @@ mod check;
 mod cloud;
 mod export;
 mod import;
+mod journal;
 mod plan;
 mod recovery;
 mod simulated;
