@@ -122,9 +122,17 @@ impl Driver {
 
     /// Makes the key pair of the pool, which takes too long for a thread that serves others.
     pub(crate) async fn prepare_key_pair(&self) {
+        let seed = self.options.pool_seed.clone();
         let make = async {
-            let made = tokio::task::spawn_blocking(|| KeyPair::generate(&mut rand::rng())).await;
-            if let Ok(Ok(pair)) = made {
+            // A pair that is known was given to the machine before the pool was opened.
+            if seed.as_ref().is_some_and(|seed| seed.known_key().is_some()) {
+                return;
+            }
+            let make = move || match seed {
+                Some(seed) => seed.key(),
+                None => KeyPair::generate(&mut rand::rng()),
+            };
+            if let Ok(Ok(pair)) = tokio::task::spawn_blocking(make).await {
                 self.lock().machine.set_key_pair(pair);
             }
         };
@@ -175,7 +183,14 @@ impl Driver {
         let outlet = Arc::new(Outlet::new(self.options.buffered_records));
         let gauge = takes_input.then(|| Arc::new(Gauge::default()));
         let id = self.change(|state| {
+            let seed = self.options.pool_seed.as_ref();
+            if let Some(seed) = seed {
+                seed.turn_to(&label);
+            }
             let id = create(&mut state.machine)?;
+            if let Some(seed) = seed {
+                seed.issue(id.uuid());
+            }
             let running = Running { outlet: Arc::clone(&outlet), input: gauge.clone() };
             state.pipelines.insert(id, running);
             Ok::<_, StateError>(id)

@@ -63,7 +63,9 @@ mod outlet;
 mod pipes;
 mod pool;
 mod record;
+pub mod recording;
 mod requests;
+mod seed;
 mod shell;
 mod traffic;
 
@@ -77,3 +79,4 @@ pub use invocation::Invocation;
 pub use pipes::PipeOptions;
 pub use pool::{PoolOptions, RunspacePool};
 pub use record::Record;
+pub use seed::Seed;

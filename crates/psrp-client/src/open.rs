@@ -25,6 +25,7 @@ use crate::error::{Error, PipeError};
 use crate::host::AnyHost;
 use crate::pipes::Pipes;
 use crate::pool::PoolOptions;
+use crate::seed::Seed;
 use crate::shell::{NotOpened, ShellCarrier};
 
 /// A pool that is open, and what it told.
@@ -68,8 +69,7 @@ async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> 
     if let Some(host) = &options.host {
         options.protocol.host = host.info();
     }
-    let mut machine =
-        Machine::new(options.protocol.clone(), Box::new(rand::make_rng::<rand::rngs::StdRng>()));
+    let mut machine = machine(options.protocol.clone(), &mut options);
     machine.open()?;
     let Some(Transmit::OpenShell { mut payload, .. }) = machine.poll_transmit() else {
         return Err(stalled("a pool that has nothing to open", &options));
@@ -97,6 +97,20 @@ async fn open_here(way: Way, mut options: PoolOptions) -> Result<Opened, Error> 
     }
 }
 
+/// Makes the machine, which draws from the system unless there is a seed.
+fn machine(protocol: psrp::PoolOptions, options: &mut PoolOptions) -> Machine {
+    let Some(seed) = options.seed.as_ref().map(Seed::pool) else {
+        return Machine::new(protocol, Box::new(rand::make_rng::<rand::rngs::StdRng>()));
+    };
+    let mut machine = Machine::new(protocol, Box::new(seed.rng()));
+    seed.issue(machine.id().uuid());
+    if let Some(pair) = seed.known_key() {
+        machine.set_key_pair(pair);
+    }
+    options.pool_seed = Some(seed);
+    machine
+}
+
 /// Connects to a pool of another client. When the future is dropped half-way, the shell stays as it is then.
 pub(crate) async fn connect(
     exchange: Arc<dyn Exchange>,
@@ -107,8 +121,7 @@ pub(crate) async fn connect(
     if let Some(host) = &options.host {
         options.protocol.host = host.info();
     }
-    let protocol = options.protocol.clone().id(id);
-    let mut machine = Machine::new(protocol, Box::new(rand::make_rng::<rand::rngs::StdRng>()));
+    let mut machine = machine(options.protocol.clone().id(id), &mut options);
     machine.connect(ConnectRunspacePool::new(None))?;
     let Some(Transmit::Connect { payload, .. }) = machine.poll_transmit() else {
         return Err(stalled("a pool that has nothing to connect to", &options));

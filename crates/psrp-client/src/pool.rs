@@ -23,6 +23,7 @@ use crate::input::Input;
 use crate::invocation::Invocation;
 use crate::open::{self, Opened, Way};
 use crate::pipes::PipeOptions;
+use crate::seed::{PoolSeed, Seed};
 
 /// How a pool behaves.
 ///
@@ -54,6 +55,9 @@ pub struct PoolOptions {
     /// How much is taken from the pipes of a child process; without effect over WS-Management.
     pub pipes: PipeOptions,
     pub(crate) host: Option<AnyHost>,
+    pub(crate) seed: Option<Arc<Seed>>,
+    /// What this very pool draws from, once it is being opened.
+    pub(crate) pool_seed: Option<PoolSeed>,
 }
 
 impl Default for PoolOptions {
@@ -67,6 +71,8 @@ impl Default for PoolOptions {
             protocol: psrp::PoolOptions::default(),
             pipes: PipeOptions::default(),
             host: None,
+            seed: None,
+            pool_seed: None,
         }
     }
 }
@@ -119,6 +125,14 @@ impl PoolOptions {
     #[must_use]
     pub fn host(mut self, host: impl Host + 'static) -> Self {
         self.host = Some(AnyHost::new(host));
+        self
+    }
+
+    /// Draws ids and keys from a seed, for sessions that are recorded or replayed. By default they come from the system's
+    /// source of randomness.
+    #[must_use]
+    pub fn danger_seed(mut self, seed: Arc<Seed>) -> Self {
+        self.seed = Some(seed);
         self
     }
 

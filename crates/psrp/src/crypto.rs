@@ -13,7 +13,7 @@ use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rand_core::CryptoRng;
-use rsa::pkcs8::DecodePrivateKey as _;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
 use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, Pkcs1v15Encrypt, RsaPrivateKey, RsaPublicKey};
 use secrecy::{ExposeSecret, SecretString};
@@ -100,6 +100,15 @@ impl KeyPair {
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, CryptoError> {
         let key = RsaPrivateKey::from_pkcs8_pem(pem).map_err(|_| CryptoError::PrivateKey)?;
         if key.size() == RSA_BYTES { Ok(Self(key)) } else { Err(CryptoError::PrivateKey) }
+    }
+
+    /// Writes the private half down: PKCS#8 in PEM. Only a recording does that, whose key is thrown away with it.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::PrivateKey`], which does not happen with a key that was generated or read.
+    pub fn danger_to_pkcs8_pem(&self) -> Result<Zeroizing<String>, CryptoError> {
+        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| CryptoError::PrivateKey)
     }
 
     /// The text of the property PublicKey: base64 of 276 bytes.
@@ -328,6 +337,8 @@ mod tests {
     fn a_key_travels_under_the_public_key() {
         let mut rng = StdRng::seed_from_u64(7);
         let pair = KeyPair::generate(&mut rng).unwrap();
+        let pem = pair.danger_to_pkcs8_pem().unwrap();
+        assert_eq!(KeyPair::from_pkcs8_pem(&pem).unwrap().public_key(), pair.public_key());
         let public = pair.public_key();
         assert!(public.starts_with("BgIAAACkAABSU0ExAAgAAAEAAQ"));
         assert_eq!(BASE64.decode(&public).unwrap().len(), 276);

@@ -19,4 +19,5 @@ mod memory;
 mod pipe_server;
 mod pipes;
 mod pool;
+mod replay;
 mod server;

@@ -1,6 +1,7 @@
 //! Recording what goes through an exchange.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -29,12 +30,24 @@ struct Log {
     entries: Vec<Entry>,
     bytes: usize,
     is_full: bool,
+    last: Duration,
 }
 
 struct Entry {
-    sent: Instant,
+    sent: Duration,
     request: String,
-    answer: Option<(Instant, RecordedAnswer)>,
+    answer: Option<(Duration, RecordedAnswer)>,
+}
+
+impl Log {
+    /// The time now, in whole microseconds and later than every time before: the order of events is told by their times, however
+    /// coarse the clock is.
+    fn now(&mut self, began: Instant) -> Duration {
+        let now =
+            u64::try_from(began.elapsed().as_micros()).map_or(Duration::MAX, Duration::from_micros);
+        self.last = now.max(self.last.saturating_add(Duration::from_micros(1)));
+        self.last
+    }
 }
 
 impl<E: Exchange> Recorder<E> {
@@ -54,13 +67,12 @@ impl<E: Exchange> Recorder<E> {
     /// Returns what was recorded so far. Requests under way count as dropped.
     #[must_use]
     pub fn recording(&self) -> Recording {
-        let now = Instant::now();
-        let since = |at: Instant| at.saturating_duration_since(self.began);
-        let log = self.lock();
+        let mut log = self.lock();
+        let now = log.now(self.began);
         let exchanges = log.entries.iter().map(|entry| {
             let (answered, answer) = entry.answer.clone().unwrap_or((now, RecordedAnswer::Dropped));
             let request = entry.request.clone();
-            RecordedExchange::new(since(entry.sent), since(answered), request, answer)
+            RecordedExchange::new(entry.sent, answered, request, answer)
         });
         let mut recording = Recording::new(exchanges.collect());
         recording.overhead = self.inner.overhead();
@@ -87,8 +99,9 @@ impl<E: Exchange> Recorder<E> {
         }
         let index = log.entries.len();
         let request = request.envelope.clone();
-        log.entries.push(Entry { sent: Instant::now(), request, answer: None });
-        Some(Ticket { log: Arc::clone(&self.log), index, limit: self.limit })
+        let sent = log.now(self.began);
+        log.entries.push(Entry { sent, request, answer: None });
+        Some(Ticket { log: Arc::clone(&self.log), index, limit: self.limit, began: self.began })
     }
 }
 
@@ -122,6 +135,7 @@ struct Ticket {
     log: Arc<Mutex<Log>>,
     index: usize,
     limit: usize,
+    began: Instant,
 }
 
 impl Ticket {
@@ -135,12 +149,12 @@ impl Ticket {
             log.bytes = log.bytes.saturating_add(envelope.len());
             log.is_full |= log.bytes > self.limit;
         }
-        let is_full = log.is_full;
+        let (is_full, now) = (log.is_full, log.now(self.began));
         if let Some(entry) = log.entries.get_mut(self.index)
             && entry.answer.is_none()
             && !is_full
         {
-            entry.answer = Some((Instant::now(), answer));
+            entry.answer = Some((now, answer));
         }
     }
 }
@@ -154,8 +168,6 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::MessageId;
     use crate::operation::Verb;

@@ -19,6 +19,14 @@ pub struct StreamPlace {
     pub stream: String,
 }
 
+impl StreamPlace {
+    /// Describes a place.
+    #[must_use]
+    pub const fn new(command: Option<String>, stream: String) -> Self {
+        Self { command, stream }
+    }
+}
+
 /// Makes lines of what streams carry.
 ///
 /// One reader sees all requests of one side in their order, so it may put messages together that are spread over several
