@@ -24,6 +24,7 @@ mod krb5_conf;
 mod login;
 mod no_proxy;
 mod ntlm;
+mod ntlm_seal;
 mod options;
 mod page;
 mod pin;

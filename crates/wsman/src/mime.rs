@@ -6,6 +6,8 @@
 //! between the bytes and the closing delimiter. The bytes may hold the delimiter themselves, so their end is looked
 //! for only after as many of them as the header declares. Exchange writes `-- Encrypted Boundary`, with a blank.
 
+use std::ops::Range;
+
 use crate::error::DecodeError;
 
 /// The most bytes that framing and signature add to an envelope of one part.
@@ -105,9 +107,30 @@ pub fn is_sealed(content_type: &str) -> bool {
 /// [`DecodeError::Framing`] when a delimiter or header is missing, [`DecodeError::SealedLength`] when there are fewer
 /// bytes than declared, [`DecodeError::Limit`] when there are more than 1024 parts.
 pub fn decode(content_type: &str, body: &[u8]) -> Result<Vec<SealedPart>, DecodeError> {
+    let bytes = |range: Range<usize>| body.get(range).unwrap_or_default().to_vec();
+    let parts = locate(content_type, body)?.into_iter();
+    let copy = |Located { length, signature, data }| SealedPart {
+        length,
+        signature: bytes(signature),
+        data: bytes(data),
+    };
+    Ok(parts.map(copy).collect())
+}
+
+/// Where a sealed piece stands in a body.
+pub(crate) struct Located {
+    /// The length that the header declares.
+    pub(crate) length: usize,
+    pub(crate) signature: Range<usize>,
+    /// Begins where the signature ends.
+    pub(crate) data: Range<usize>,
+}
+
+/// Finds the pieces of a sealed message as [`decode`] does, without copying them.
+pub(crate) fn locate(content_type: &str, body: &[u8]) -> Result<Vec<Located>, DecodeError> {
     let boundary = parameter(content_type, "boundary").unwrap_or(BOUNDARY);
     let mut parts = Vec::new();
-    let mut input = Cursor { rest: body, boundary: boundary.as_bytes() };
+    let mut input = Cursor { whole: body.len(), rest: body, boundary: boundary.as_bytes() };
     input.skip_line_ends();
     loop {
         match input.delimiter() {
@@ -128,6 +151,7 @@ enum Delimiter {
 }
 
 struct Cursor<'a> {
+    whole: usize,
     rest: &'a [u8],
     boundary: &'a [u8],
 }
@@ -154,7 +178,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the header of a piece, the delimiter after it, and the piece.
-    fn part(&mut self) -> Result<SealedPart, DecodeError> {
+    fn part(&mut self) -> Result<Located, DecodeError> {
         let mut length = None;
         while self.at_delimiter(self.rest).is_none() {
             let (name, value) = self.header()?;
@@ -192,11 +216,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the length of the signature, the signature, and at least `length` bytes up to a delimiter.
-    fn sealed(&mut self, length: usize) -> Result<SealedPart, DecodeError> {
+    fn sealed(&mut self, length: usize) -> Result<Located, DecodeError> {
         let too_short = DecodeError::Framing { expected: "a signature" };
         let Some((size, rest)) = self.rest.split_first_chunk() else { return Err(too_short) };
         let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
+        let at = self.whole - rest.len();
         let Some((signature, rest)) = rest.split_at_checked(size) else { return Err(too_short) };
+        let signature = at..at + signature.len();
         let got = rest.len();
         let after = rest.get(length..);
         let after = after.ok_or(DecodeError::SealedLength { declared: length, got })?;
@@ -205,7 +231,8 @@ impl<'a> Cursor<'a> {
             .ok_or(DecodeError::Framing { expected: "a closing delimiter" })?;
         let (data, rest) = rest.split_at_checked(length + extra).unwrap_or((rest, &[]));
         self.rest = rest;
-        Ok(SealedPart { length, signature: signature.to_vec(), data: data.to_vec() })
+        let data = signature.end..signature.end + data.len();
+        Ok(Located { length, signature, data })
     }
 
     fn find_delimiter(&self, bytes: &[u8]) -> Option<usize> {

@@ -1,6 +1,5 @@
 //! An HTTP answer: what the server offers, says, and hides in an envelope.
 
-use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use url::Url;
@@ -17,7 +16,7 @@ use crate::xml::decode_base64;
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -64,12 +63,13 @@ impl Answer {
         }
         match sealing {
             Some(security) if is_sealed => {
-                let envelope = unseal(security, self.content_type(), &self.body)
+                let content_type = self.header(&CONTENT_TYPE).to_owned();
+                let envelope = unseal(security, &content_type, self.body)
                     .map_err(|source| Error::Unseal { status, source })?;
                 envelope_or_page(status, envelope)
             }
             Some(_) if is_soap => Err(Error::ClearAnswer { status }),
-            None if is_soap => envelope_or_page(status, self.body.into()),
+            None if is_soap => envelope_or_page(status, self.body),
             _ => Err(self.not_soap()),
         }
     }
@@ -119,22 +119,29 @@ fn safe_location(location: &str) -> String {
     cleared.ok().and_then(|()| without_parts(url.as_str())).unwrap_or_default()
 }
 
+/// Unseals the parts where they lie and moves what they hold together.
 fn unseal(
     security: &mut dyn SecurityContext,
     content_type: &str,
-    body: &[u8],
+    mut body: Vec<u8>,
 ) -> Result<Vec<u8>, SecurityError> {
-    let parts = mime::decode(content_type, body).map_err(SecurityError::new)?;
-    let mut envelope = Vec::with_capacity(body.len());
-    for mut part in parts {
-        security.unwrap(&mut part.signature, &mut part.data)?;
+    let parts = mime::locate(content_type, &body).map_err(SecurityError::new)?;
+    let mut end = 0;
+    for part in parts {
+        let outside = || SecurityError::new("a part is outside the body");
+        let (before, after) = body.split_at_mut_checked(part.data.start).ok_or_else(outside)?;
+        let signature = before.get_mut(part.signature).ok_or_else(outside)?;
+        let data = after.get_mut(..part.data.len()).ok_or_else(outside)?;
+        let length = security.unwrap(signature, data)?;
         // The declared length counts padding, which the mechanism may have removed.
-        if part.data.len() > part.length {
+        if length > part.length.min(data.len()) {
             return Err(SecurityError::new("the unsealed text is longer than declared"));
         }
-        envelope.append(&mut part.data);
+        body.copy_within(part.data.start..part.data.start + length, end);
+        end += length;
     }
-    Ok(envelope)
+    body.truncate(end);
+    Ok(body)
 }
 
 fn is_soap(content_type: &str) -> bool {
@@ -170,11 +177,11 @@ mod tests {
         fn unwrap(
             &mut self,
             signature: &mut [u8],
-            data: &mut Vec<u8>,
-        ) -> Result<(), SecurityError> {
+            data: &mut [u8],
+        ) -> Result<usize, SecurityError> {
             data.iter_mut().for_each(|byte| *byte = byte.wrapping_sub(1));
             let is_right = *signature == data.len().to_le_bytes();
-            is_right.then_some(()).ok_or_else(|| SecurityError::new("wrong"))
+            is_right.then_some(data.len()).ok_or_else(|| SecurityError::new("wrong"))
         }
 
         fn protocol(&self) -> Protocol {
@@ -187,7 +194,7 @@ mod tests {
         headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
         headers.insert(LOCATION, HeaderValue::from_static("https://ex02/"));
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Bytes::copy_from_slice(body) }
+        Answer { status, headers, body: body.to_vec() }
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub(crate) trait SecurityContext: Send {
     /// Seals `data` in place and returns the signature that goes before it.
     fn wrap(&mut self, data: &mut Vec<u8>) -> Result<Vec<u8>, SecurityError>;
 
-    /// Unseals `data` in place.
-    fn unwrap(&mut self, signature: &mut [u8], data: &mut Vec<u8>) -> Result<(), SecurityError>;
+    /// Unseals `data` in place and returns how many bytes the plain text has, from its beginning.
+    fn unwrap(&mut self, signature: &mut [u8], data: &mut [u8]) -> Result<usize, SecurityError>;
 
     /// Returns how the sealed messages are labelled.
     fn protocol(&self) -> Protocol;

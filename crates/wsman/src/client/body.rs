@@ -3,7 +3,6 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
@@ -15,15 +14,15 @@ pub(crate) async fn read_body(
     mut body: Incoming,
     limit: usize,
     stall: Duration,
-) -> Result<Bytes, Error> {
+) -> Result<Vec<u8>, Error> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(Error::TooLarge { limit });
     }
-    let mut whole = BytesMut::with_capacity(announced);
+    let mut whole = Vec::with_capacity(announced);
     loop {
         let frame = within(stall, Phase::Body, async { Ok(body.frame().await) }).await?;
-        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        let Some(frame) = frame else { return Ok(whole) };
         // Trailers say nothing that is asked for.
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         if data.len() > limit - whole.len() {

@@ -161,10 +161,14 @@ impl SecurityContext for CredSspContext {
         Ok(record)
     }
 
-    fn unwrap(&mut self, signature: &mut [u8], data: &mut Vec<u8>) -> Result<(), SecurityError> {
-        let record = [&*signature, data.as_slice()].concat();
-        *data = self.feed(&record)?;
-        Ok(())
+    fn unwrap(&mut self, signature: &mut [u8], data: &mut [u8]) -> Result<usize, SecurityError> {
+        let record = [&*signature, &*data].concat();
+        let plain = self.feed(&record)?;
+        // A record is longer than what it holds.
+        let room = data.get_mut(..plain.len());
+        room.ok_or_else(|| SecurityError::new("the record holds too much"))?
+            .copy_from_slice(&plain);
+        Ok(plain.len())
     }
 
     fn protocol(&self) -> Protocol {
@@ -266,7 +270,7 @@ mod tests {
             context.next(&[]).unwrap();
             let step = context.next(token);
             assert!(!matches!(step, Ok(Step { is_final: true, .. })), "{token:?}");
-            assert!(context.unwrap(&mut [0; 16], &mut vec![1, 2, 3]).is_err());
+            assert!(context.unwrap(&mut [0; 16], &mut [1, 2, 3]).is_err());
         }
     }
 

@@ -198,7 +198,7 @@ impl SecurityContext for GssContext {
         Ok(signature)
     }
 
-    fn unwrap(&mut self, signature: &mut [u8], data: &mut Vec<u8>) -> Result<(), SecurityError> {
+    fn unwrap(&mut self, signature: &mut [u8], data: &mut [u8]) -> Result<usize, SecurityError> {
         self.check_sealed(signature)?;
         let seen = signature.get(KERBEROS_HEADER..).unwrap_or_default().to_vec();
         let mut message =
@@ -206,8 +206,8 @@ impl SecurityContext for GssContext {
         quietly(|| self.context.decrypt_message(&mut message))??;
         let [_, plain] = message;
         let length = plain.data().len();
-        data.truncate(length);
-        self.check_first_time(seen)
+        self.check_first_time(seen)?;
+        Ok(length)
     }
 
     fn protocol(&self) -> Protocol {
@@ -364,10 +364,10 @@ mod tests {
         for (at, value) in [(2, 5), (4, 0xFF), (6, 1), (0, 0)] {
             let mut signature = sealed.clone();
             signature[at] = value;
-            let error = context.unwrap(&mut signature, &mut vec![1, 2]).unwrap_err();
+            let error = context.unwrap(&mut signature, &mut [1, 2]).unwrap_err();
             assert!(error.text.contains("not that of a sealed message"), "{error}");
         }
-        let error = context.unwrap(&mut sealed[1..].to_vec(), &mut vec![1]).unwrap_err();
+        let error = context.unwrap(&mut sealed[1..].to_vec(), &mut [1]).unwrap_err();
         assert!(error.text.contains("length"), "{error}");
     }
 

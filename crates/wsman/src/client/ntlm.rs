@@ -3,24 +3,26 @@
 //! Spec: [MS-NLMP] 3.1.5 Message Processing Events and Sequencing Rules, [MS-NLMP] 3.4 Session Security Details.
 //!
 //! NTLM has no proof of who the server is: a wrong password shows only when the server refuses the last token.
+//!
+//! The library signs in; what it would seal slowly is sealed by [`NtlmSealing`] with the key that it hands over.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sspi::{
     AuthIdentity, AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialUse,
-    DataRepresentation, EncryptionFlags, Ntlm, SecurityBuffer, SecurityBufferRef, SecurityStatus,
-    Sspi as _, SspiImpl as _, Username,
+    DataRepresentation, Ntlm, SecurityBuffer, SecurityStatus, Sspi as _, SspiImpl as _, Username,
 };
 
 use super::auth::{SecurityContext, Step, quietly};
 use super::error::{Error, SecurityError};
 use super::exchange::BoxFuture;
+use super::ntlm_seal::NtlmSealing;
 use crate::mime::Protocol;
 
-/// The length of NTLM's signature.
-const SIGNATURE: usize = 16;
-
+/// A login with NTLM.
 pub(crate) struct NtlmContext {
     ntlm: Ntlm,
+    /// What the login leaves behind.
+    sealing: Option<NtlmSealing>,
     credentials: Option<AuthIdentityBuffers>,
     target: String,
 }
@@ -48,7 +50,8 @@ impl NtlmContext {
                 .execute(&mut ntlm)
         });
         let acquired = acquired??;
-        Ok(Self { ntlm, credentials: acquired.credentials_handle, target: format!("HTTP/{host}") })
+        let (credentials, target) = (acquired.credentials_handle, format!("HTTP/{host}"));
+        Ok(Self { ntlm, sealing: None, credentials, target })
     }
 
     fn next(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
@@ -82,9 +85,28 @@ impl NtlmContext {
         }
         let waits = [SecurityStatus::ContinueNeeded, SecurityStatus::CompleteAndContinue];
         let [SecurityBuffer { buffer: token, .. }] = output;
-        Ok(Step { token, is_final: !waits.contains(&result.status) })
+        let is_final = !waits.contains(&result.status);
+        if is_final {
+            self.sealing = Some(self.keys(&token)?);
+        }
+        Ok(Step { token, is_final })
+    }
+
+    /// Derives what seals messages, once the last token is written.
+    fn keys(&self, authenticate: &[u8]) -> Result<NtlmSealing, SecurityError> {
+        let flags = authenticate.get(FLAGS..).and_then(|rest| rest.first_chunk());
+        let flags = flags.ok_or_else(|| SecurityError::new("the last token has no flags"))?;
+        let key = self.ntlm.query_context_session_key().map_err(SecurityError::new)?.session_key;
+        NtlmSealing::new(key.as_ref(), u32::from_le_bytes(*flags))
+    }
+
+    fn sealing(&mut self) -> Result<&mut NtlmSealing, SecurityError> {
+        self.sealing.as_mut().ok_or_else(|| SecurityError::new("nobody has signed in yet"))
     }
 }
+
+/// Where the flags stand in AUTHENTICATE.
+const FLAGS: usize = 60;
 
 impl SecurityContext for NtlmContext {
     fn step<'a>(&'a mut self, token: &'a [u8]) -> BoxFuture<'a, Result<Step, Error>> {
@@ -92,22 +114,12 @@ impl SecurityContext for NtlmContext {
     }
 
     fn wrap(&mut self, data: &mut Vec<u8>) -> Result<Vec<u8>, SecurityError> {
-        let mut signature = vec![0; SIGNATURE];
-        let mut message =
-            [SecurityBufferRef::token_buf(&mut signature), SecurityBufferRef::data_buf(data)];
-        quietly(|| self.ntlm.encrypt_message(EncryptionFlags::empty(), &mut message))??;
-        Ok(signature)
+        Ok(self.sealing()?.seal(data)?.to_vec())
     }
 
-    fn unwrap(&mut self, signature: &mut [u8], data: &mut Vec<u8>) -> Result<(), SecurityError> {
-        // The library panics on a token that is shorter than a signature and takes a longer one for data.
-        if signature.len() != SIGNATURE {
-            return Err(SecurityError::new("the signature has a wrong length"));
-        }
-        let mut message =
-            [SecurityBufferRef::token_buf(signature), SecurityBufferRef::data_buf(data)];
-        quietly(|| self.ntlm.decrypt_message(&mut message))??;
-        Ok(())
+    fn unwrap(&mut self, signature: &mut [u8], data: &mut [u8]) -> Result<usize, SecurityError> {
+        self.sealing()?.unseal(signature, data)?;
+        Ok(data.len())
     }
 
     fn protocol(&self) -> Protocol {
@@ -139,7 +151,7 @@ mod tests {
             assert!(context.next(token).is_err());
         }
         let mut context = context("ann").unwrap();
-        assert!(context.unwrap(&mut [0; 15], &mut vec![1]).is_err());
+        assert!(context.unwrap(&mut [0; 15], &mut [1]).is_err());
     }
 
     proptest::proptest! {
