@@ -136,6 +136,9 @@ pub(crate) struct Export {
 /// Runs one cmdlet.
 #[derive(Args, Debug)]
 pub(crate) struct Invoke {
+    /// Runs it in Exchange Online, where the settings name both sides of a hybrid organisation; stands before the cmdlet.
+    #[arg(long)]
+    pub(crate) cloud: bool,
     /// The cmdlet, such as `Get-Mailbox`.
     #[arg(value_name = "CMDLET")]
     pub(crate) cmdlet: String,

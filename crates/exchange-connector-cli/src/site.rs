@@ -5,7 +5,7 @@ use std::time::Duration;
 use exchange_connector::{Connector, Settings};
 use exchange_sim::{SimOptions, Simulator};
 
-use crate::args::Global;
+use crate::args::{Global, Infrastructure};
 use crate::{USAGE, complain};
 
 /// A connector, and the simulator behind it if there is one.
@@ -76,12 +76,20 @@ async fn settings(global: &Global) -> Result<(Settings, Option<Simulator>), u8> 
             return Err(USAGE);
         }
     };
-    match Settings::from_toml_str(&simulator.settings_toml()) {
+    match Settings::from_toml_str(&settings_of(&simulator, global.simulate_as)) {
         Ok(settings) => Ok((settings, Some(simulator))),
         Err(error) => {
             complain(&format!("the simulator's settings: {}", exchange_connector::report(&error)));
             Err(USAGE)
         }
+    }
+}
+
+/// The settings that reach all sides of a simulated organisation.
+pub(crate) fn settings_of(simulator: &Simulator, infrastructure: Infrastructure) -> String {
+    match infrastructure {
+        Infrastructure::Hybrid => simulator.settings_toml_both(),
+        Infrastructure::OnPremises | Infrastructure::Cloud => simulator.settings_toml(),
     }
 }
 

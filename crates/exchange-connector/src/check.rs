@@ -49,6 +49,9 @@ pub struct CheckReport {
     pub trims_properties: Option<bool>,
     /// The steps in order.
     pub steps: Vec<CheckStep>,
+    /// The same for the service's side of a hybrid organisation, when the settings name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online: Option<Box<Self>>,
     /// The exit code a command line gives: 0, 4 when no session could be opened, else 1.
     #[serde(skip)]
     pub exit_code: u8,
@@ -105,7 +108,19 @@ const STEPS: [&str; 11] = [
 const LEFT_OVER: &str = "left-over sessions";
 const LOAD: &str = "load Exchange";
 
+/// Checks an organisation; of a hybrid one both sides, although one of them fails.
 pub(crate) async fn check(inner: &Inner) -> CheckReport {
+    let mut report = check_side(inner).await;
+    if let Some(online) = &inner.online {
+        let online = check_side(online).await;
+        report.ok &= online.ok;
+        report.exit_code = report.exit_code.max(online.exit_code);
+        report.online = Some(Box::new(online));
+    }
+    report
+}
+
+async fn check_side(inner: &Inner) -> CheckReport {
     let mut report = CheckReport {
         ok: false,
         target: inner.target(),
@@ -117,6 +132,7 @@ pub(crate) async fn check(inner: &Inner) -> CheckReport {
         cmdlets: Vec::new(),
         trims_properties: None,
         steps: Vec::new(),
+        online: None,
         exit_code: 4,
     };
     let kind = kind(inner);

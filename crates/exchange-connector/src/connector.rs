@@ -23,7 +23,7 @@ use crate::pace::Pace;
 use crate::remote::Remote;
 use crate::schema::{Family, Schema, schema};
 use crate::session::Session;
-use crate::settings::{Infrastructure, Settings};
+use crate::settings::{Hybrid, Infrastructure, Settings};
 
 /// A connection to one Exchange organisation.
 ///
@@ -38,6 +38,8 @@ pub struct Connector {
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) recovery: Recovery,
+    /// The service's side of a hybrid organisation, with settings of its own.
+    pub(crate) online: Option<Arc<Self>>,
     backend: Backend,
     pace: Arc<Pace>,
     session: Mutex<Option<Arc<Session>>>,
@@ -69,39 +71,20 @@ impl Connector {
         reason = "opening may come to wait, callers should not have to change"
     )]
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        let backend = match &settings.infrastructure {
-            Infrastructure::Cloud(cloud) => {
-                Backend::Cloud(Box::new(Online::new(&settings, cloud)?))
-            }
-            Infrastructure::OnPremises(_) | Infrastructure::Hybrid(_) => {
-                Backend::Remote(Box::new(Remote::new(&settings)?))
-            }
+        let online = match settings.online_alone() {
+            Some(alone) => Some(Arc::new(Inner::open(alone, None)?)),
+            None => None,
         };
-        Ok(Self::new(settings, backend))
+        Ok(Self { inner: Arc::new(Inner::open(settings, online)?) })
     }
 
     /// Uses a transport that is already open, for other backends and for tests.
+    ///
+    /// Of a hybrid organisation it is that of the own servers, and the service's side is left out of the settings.
     #[must_use]
     pub fn with_transport(settings: Settings, transport: Arc<dyn CmdletTransport>) -> Self {
-        Self::new(settings, Backend::Given(transport))
-    }
-
-    fn new(settings: Settings, backend: Backend) -> Self {
-        let pace = match &backend {
-            Backend::Given(_) => Pace::new(settings.max_sessions),
-            Backend::Remote(remote) => {
-                let (host, account) = remote.account();
-                Pace::of_account(host, account, settings.max_sessions)
-            }
-            Backend::Cloud(online) => {
-                let (host, account) = online.account();
-                Pace::of_account(host, account, settings.max_sessions)
-            }
-        };
-        let recovery = Recovery::default();
-        let recovery = recovery.patience(settings.stall_timeout.min(recovery.patience));
-        let (session, was_open) = (Mutex::new(None), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { settings, recovery, backend, pace, session, was_open }) }
+        let settings = settings.own_alone();
+        Self { inner: Arc::new(Inner::new(settings, Backend::Given(transport), None)) }
     }
 
     /// The settings in use.
@@ -110,13 +93,17 @@ impl Connector {
         &self.inner.settings
     }
 
-    /// Signs in and opens a session now, instead of when it is first needed.
+    /// Signs in and opens a session now, instead of when it is first needed; of a hybrid organisation on both sides.
     ///
     /// # Errors
     ///
     /// [`Error::Connect`] or [`Error::SignIn`].
     pub async fn connect(&self) -> Result<(), Error> {
-        self.inner.session().await.map(|_| ())
+        self.inner.session().await?;
+        match &self.inner.online {
+            Some(online) => online.session().await.map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Tries everything that has to work, step by step, and says for each failed step what to do.
@@ -137,7 +124,7 @@ impl Connector {
     /// [`ImportError::Incomplete`](crate::ImportError::Incomplete), or with another error alone when nothing was read.
     #[must_use]
     pub fn import(&self, request: ImportRequest) -> ImportStream {
-        import::import(Arc::clone(&self.inner), request)
+        import::import(Arc::clone(&self.inner), &request)
     }
 
     /// Applies operations in order; one outcome each.
@@ -189,6 +176,9 @@ impl Connector {
     /// None today: remote PowerShell tells nobody how deleting a session went, it is only logged. Other backends may.
     pub async fn close(&self) -> Result<(), Error> {
         self.inner.close().await;
+        if let Some(online) = &self.inner.online {
+            online.close().await;
+        }
         Ok(())
     }
 }
@@ -200,6 +190,36 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Inner {
+    fn open(settings: Settings, online: Option<Arc<Self>>) -> Result<Self, Error> {
+        let backend = match &settings.infrastructure {
+            Infrastructure::Cloud(cloud) => {
+                Backend::Cloud(Box::new(Online::new(&settings, cloud)?))
+            }
+            Infrastructure::OnPremises(_) | Infrastructure::Hybrid(_) => {
+                Backend::Remote(Box::new(Remote::new(&settings)?))
+            }
+        };
+        Ok(Self::new(settings, backend, online))
+    }
+
+    fn new(settings: Settings, backend: Backend, online: Option<Arc<Self>>) -> Self {
+        let pace = match &backend {
+            Backend::Given(_) => Pace::new(settings.max_sessions),
+            Backend::Remote(remote) => {
+                let (host, account) = remote.account();
+                Pace::of_account(host, account, settings.max_sessions)
+            }
+            Backend::Cloud(online) => {
+                let (host, account) = online.account();
+                Pace::of_account(host, account, settings.max_sessions)
+            }
+        };
+        let recovery = Recovery::default();
+        let recovery = recovery.patience(settings.stall_timeout.min(recovery.patience));
+        let (session, was_open) = (Mutex::new(None), AtomicBool::new(false));
+        Self { settings, recovery, online, backend, pace, session, was_open }
+    }
+
     /// The session in use; opens one when there is none, the last one failed, or it was idle for too long.
     pub(crate) async fn session(&self) -> Result<Arc<Session>, Error> {
         self.session_by(&self.recovery).await
@@ -298,9 +318,8 @@ impl Inner {
     /// Where sessions go, for messages.
     pub(crate) fn target(&self) -> String {
         match &self.settings.infrastructure {
-            Infrastructure::OnPremises(endpoint) | Infrastructure::Hybrid(endpoint) => {
-                endpoint.url.to_string()
-            }
+            Infrastructure::OnPremises(endpoint)
+            | Infrastructure::Hybrid(Hybrid { endpoint, .. }) => endpoint.url.to_string(),
             Infrastructure::Cloud(cloud) => cloud.api_url.to_string(),
         }
     }

@@ -10,6 +10,7 @@ mod delete;
 mod diff;
 mod doubt;
 mod guard;
+mod hybrid;
 mod ledger;
 mod online;
 mod prepare;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::guard::Verdict;
+use self::hybrid::{Halt, Other};
 use self::ledger::Ledger;
 use self::prepare::{Prepared, Task};
 use crate::connector::Inner;
@@ -239,11 +241,14 @@ struct Opening<'a> {
     failure: Option<Arc<Error>>,
     /// Why the journal could not be begun; nothing is written then.
     unwritten: Option<JournalError>,
+    /// The service's side of a hybrid organisation.
+    online: Option<Box<Self>>,
 }
 
 impl<'a> Opening<'a> {
     fn new(inner: &'a Inner, ledger: Option<&'a Ledger>) -> Self {
-        Self { inner, ledger, failure: None, unwritten: None }
+        let online = inner.online.as_deref().map(|online| Box::new(Self::new(online, ledger)));
+        Self { inner, ledger, failure: None, unwritten: None, online }
     }
 
     async fn begin_journal(&mut self, mode: Mode) {
@@ -270,19 +275,59 @@ impl<'a> Opening<'a> {
         task: &Task,
         mode: Mode,
     ) -> Result<Outcome, Arc<Error>> {
-        let Numbered { prepared, number, progress } = operation;
-        let mut outcome = prepared.blank();
         if let Some(error) = &self.unwritten {
+            let mut outcome = operation.prepared.blank();
             outcome.error = Some(not_journaled(error).error);
             return Ok(outcome);
         }
         let began = Instant::now();
+        let mut work = self.work(operation, mode).await?;
+        let authority = self.inner.settings.online_side().map(|side| &side.authority);
+        let done = match (self.online.as_deref_mut(), authority) {
+            (Some(opening), Some(authority)) => {
+                let other = Other { opening, operation, authority };
+                match work.perform_on_both(task, other).await {
+                    Ok(status) => Ok(status),
+                    Err(Halt::Stop(stop)) => Err(stop),
+                    Err(Halt::NoSession(error)) => return Err(error),
+                }
+            }
+            _ => work.perform(task).await,
+        };
+        work.end(done);
+        if let Some(error) = work.no_session {
+            self.failure.get_or_insert(error);
+        }
+        let mut outcome = work.outcome;
+        if let Some((ledger, _, number)) = work.journal
+            && let Err(error) = ledger.outcome(number, &outcome, began.elapsed()).await
+        {
+            outcome.warnings.push(format!("the outcome is not in the journal: {}", report(&error)));
+        }
+        Ok(outcome)
+    }
+
+    /// Begins an operation over the session in use.
+    async fn work<'b>(
+        &mut self,
+        operation: &'b Numbered,
+        mode: Mode,
+    ) -> Result<Work<'b>, Arc<Error>>
+    where
+        'a: 'b,
+    {
+        let Numbered { prepared, number, progress } = operation;
         let session = self.session().await?;
+        let mut outcome = prepared.blank();
+        if mode == Mode::Plan {
+            outcome.changes = Some(Vec::new());
+            outcome.cmdlets = Some(Vec::new());
+        }
         let journal = match mode {
             Mode::Apply => self.ledger.map(|ledger| (ledger, prepared, *number)),
             Mode::Plan => None,
         };
-        let mut work = Work {
+        Ok(Work {
             inner: self.inner,
             settings: &self.inner.settings,
             session,
@@ -292,18 +337,7 @@ impl<'a> Opening<'a> {
             begun: progress.is_in_doubt().then_some(progress),
             changes: Vec::new(),
             no_session: None,
-        };
-        work.perform(task).await;
-        if let Some(error) = work.no_session {
-            self.failure.get_or_insert(error);
-        }
-        let mut outcome = work.outcome;
-        if let Some((ledger, ..)) = journal
-            && let Err(error) = ledger.outcome(*number, &outcome, began.elapsed()).await
-        {
-            outcome.warnings.push(format!("the outcome is not in the journal: {}", report(&error)));
-        }
-        Ok(outcome)
+        })
     }
 
     fn settings(&self) -> &Settings {
@@ -384,16 +418,16 @@ impl Work<'_> {
         }
     }
 
-    async fn perform(&mut self, task: &Task) {
-        if self.mode == Mode::Plan {
-            self.outcome.changes = Some(Vec::new());
-            self.outcome.cmdlets = Some(Vec::new());
-        }
-        let done = match task {
+    async fn perform(&mut self, task: &Task) -> Result<Status, Stop> {
+        match task {
             Task::Create(create) => self.create(create).await,
             Task::Update { id, attributes } => self.update(*id, attributes).await,
             Task::Delete { id } => self.delete(*id).await,
-        };
+        }
+    }
+
+    /// Says in the outcome how it ended.
+    fn end(&mut self, done: Result<Status, Stop>) {
         match done {
             Ok(status) => self.outcome.status = status,
             Err(stop) => {

@@ -5,6 +5,7 @@
 //! ended in their good final state without an error record or a warning of truncation, and every object carried a GUID
 //! of its own.
 
+mod both;
 mod join;
 mod plan;
 mod prefix;
@@ -104,8 +105,17 @@ impl ImportError {
 /// The lines of an import, as they come. Dropping it stops the commands behind it.
 pub type ImportStream = Pin<Box<dyn Stream<Item = Result<Change, ImportError>> + Send>>;
 
-pub(crate) fn import(inner: Arc<Inner>, request: ImportRequest) -> ImportStream {
-    let plan = Plan::new(&inner.settings, &request);
+pub(crate) fn import(inner: Arc<Inner>, request: &ImportRequest) -> ImportStream {
+    let joins = inner.settings.online_side().is_some_and(|side| side.join);
+    match inner.online.clone().filter(|_| joins) {
+        Some(online) => both::import(inner, online, request),
+        None => import_side(inner, request),
+    }
+}
+
+/// Reads what one side shows.
+fn import_side(inner: Arc<Inner>, request: &ImportRequest) -> ImportStream {
+    let plan = Plan::new(&inner.settings, request);
     Box::pin(stream! {
         let plan = match plan {
             Ok(plan) => plan,

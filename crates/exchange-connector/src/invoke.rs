@@ -21,6 +21,7 @@ use crate::value::object_to_json;
 #[derive(Clone, Debug)]
 pub struct InvokeRequest {
     call: CmdletCall,
+    online: bool,
 }
 
 /// One thing a cmdlet said. Serialized, an object is its properties.
@@ -52,7 +53,7 @@ impl InvokeRequest {
         let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());
         match cmdlet.split_once('-') {
             Some((verb, noun)) if word(verb) && word(noun) => {
-                Ok(Self { call: CmdletCall::new(cmdlet.to_owned()) })
+                Ok(Self { call: CmdletCall::new(cmdlet.to_owned()), online: false })
             }
             _ => Err(arguments(format!(
                 "{cmdlet:?} is not a cmdlet's name; Exchange runs cmdlets such as Get-Mailbox, never scripts"
@@ -110,6 +111,16 @@ impl InvokeRequest {
     }
 }
 
+impl InvokeRequest {
+    /// Runs it in the service, of a hybrid organisation whose settings name both sides; without this the own servers run
+    /// it. Where there is one side it changes nothing.
+    #[must_use]
+    pub fn online(mut self) -> Self {
+        self.online = true;
+        self
+    }
+}
+
 /// The name in `-Name`; a number such as `-1` is a value.
 fn parameter_name(word: &str) -> Option<&str> {
     word.strip_prefix('-').filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
@@ -136,6 +147,7 @@ fn arguments(problem: String) -> RequestError {
 }
 
 pub(crate) fn invoke(inner: Arc<Inner>, request: InvokeRequest) -> InvokeStream {
+    let inner = inner.online.clone().filter(|_| request.online).unwrap_or(inner);
     let purpose = if request.call.is_writing() { Purpose::Write } else { Purpose::Read };
     let cmdlet = request.call.name.to_string();
     Box::pin(stream! {

@@ -3,7 +3,9 @@
 use exchange_cmdlets::schema::{self, ObjectClass, Side};
 use serde::{Serialize, Serializer};
 
-use crate::settings::{CreateMethod, Deprovision, Infrastructure, Settings};
+use crate::settings::{
+    Authority, AuthorityMap, CreateMethod, Deprovision, Infrastructure, Settings,
+};
 
 pub use exchange_cmdlets::schema::Kind as AttributeType;
 
@@ -54,6 +56,9 @@ pub struct AttributeSchema {
     pub cmdlet: &'static str,
     /// That cmdlet's parameter, or for what cannot be written the property.
     pub parameter: &'static str,
+    /// The side that owns it, where the settings name both sides of a hybrid organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
 }
 
 /// The family of cmdlets that serves an object.
@@ -342,12 +347,42 @@ pub fn schema(settings: &Settings) -> Schema {
             read: family.get(),
             create: family.create(method),
             delete: family.delete(settings.export.deprovision),
-            attributes: attributes(family)
-                .map(|attribute| describe(attribute, method, family == created))
-                .collect(),
+            attributes: match settings.online_side() {
+                Some(side) if family == Family::RemoteMailbox => {
+                    of_both_sides(method, family == created, &side.authority)
+                }
+                _ => attributes(family)
+                    .map(|attribute| describe(attribute, method, family == created))
+                    .collect(),
+            },
         })
         .collect();
     Schema { classes }
+}
+
+/// The attributes of a mailbox that both sides know, each as the side shows it that owns it.
+fn of_both_sides(method: CreateMethod, created: bool, map: &AuthorityMap) -> Vec<AttributeSchema> {
+    let online = |name: &str| attribute(Family::OnlineMailbox, name);
+    let own = attributes(Family::RemoteMailbox);
+    let added = attributes(Family::OnlineMailbox)
+        .filter(|attribute| self::attribute(Family::RemoteMailbox, attribute.name()).is_none());
+    own.chain(added)
+        .map(|attribute| {
+            let side = map.of(attribute.name());
+            let attribute = match side {
+                Authority::Cloud => online(attribute.name()).unwrap_or(attribute),
+                Authority::OnPremises | Authority::Nowhere => attribute,
+            };
+            let writable = side != Authority::Nowhere;
+            let described = describe(attribute, method, created && side == Authority::OnPremises);
+            AttributeSchema {
+                writable_on_create: described.writable_on_create && writable,
+                writable_on_update: described.writable_on_update && writable,
+                authority: Some(side),
+                ..described
+            }
+        })
+        .collect()
 }
 
 fn kind_name<S: Serializer>(kind: &AttributeType, serializer: S) -> Result<S::Ok, S::Error> {
@@ -373,6 +408,7 @@ fn describe(attribute: Attribute, method: CreateMethod, created: bool) -> Attrib
         writable_on_update: attribute.writer().is_some(),
         cmdlet,
         parameter: attribute.name(),
+        authority: None,
     }
 }
 

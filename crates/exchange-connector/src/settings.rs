@@ -8,6 +8,7 @@ mod cloud;
 mod endpoint;
 mod error;
 mod export;
+mod hybrid;
 mod network;
 mod secret;
 mod section;
@@ -24,6 +25,7 @@ pub use self::cloud::{CertificateSource, Cloud, CloudCredential, CloudEnvironmen
 pub use self::endpoint::{Authentication, Endpoint, EndpointKind, Kerberos};
 pub use self::error::SettingsError;
 pub use self::export::{AddressPolicy, Deprovision, ExportSettings, MaxDeletes};
+pub use self::hybrid::{Authority, AuthorityMap, Hybrid, OnlineSide};
 pub use self::network::{Network, ProxySetting};
 use self::secret::{Process, SecretSource};
 use self::section::Section;
@@ -81,7 +83,7 @@ pub enum Infrastructure {
     /// Exchange Server in the own network.
     OnPremises(Endpoint),
     /// Exchange Server in the own network that manages mailboxes of Exchange Online too.
-    Hybrid(Endpoint),
+    Hybrid(Hybrid),
     /// Exchange Online.
     Cloud(Cloud),
 }
@@ -130,11 +132,38 @@ impl Settings {
     #[must_use]
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match &self.infrastructure {
-            Infrastructure::OnPremises(endpoint) | Infrastructure::Hybrid(endpoint) => {
-                Some(endpoint)
-            }
+            Infrastructure::OnPremises(endpoint)
+            | Infrastructure::Hybrid(Hybrid { endpoint, .. }) => Some(endpoint),
             Infrastructure::Cloud(_) => None,
         }
+    }
+
+    /// The service's side of a hybrid organisation, when the settings name it.
+    #[must_use]
+    pub fn online_side(&self) -> Option<&OnlineSide> {
+        match &self.infrastructure {
+            Infrastructure::Hybrid(Hybrid { online, .. }) => online.as_deref(),
+            Infrastructure::OnPremises(_) | Infrastructure::Cloud(_) => None,
+        }
+    }
+
+    /// The same settings as the service's side alone sees them.
+    pub(crate) fn online_alone(&self) -> Option<Self> {
+        let infrastructure = Infrastructure::Cloud(self.online_side()?.cloud.clone());
+        let operation_timeout = infrastructure.default_operation_timeout();
+        let mut export = self.export.clone();
+        if export.deprovision == Deprovision::Disable {
+            export.deprovision = Deprovision::Refuse;
+        }
+        Some(Self { infrastructure, operation_timeout, export, ..self.clone() })
+    }
+
+    /// The same settings without the service's side.
+    pub(crate) fn own_alone(mut self) -> Self {
+        if let Infrastructure::Hybrid(Hybrid { online, .. }) = &mut self.infrastructure {
+            *online = None;
+        }
+        self
     }
 
     fn parse(
@@ -147,6 +176,7 @@ impl Settings {
         let kerberos_table =
             Section::new("kerberos", root.table("kerberos")?, endpoint::KERBEROS_KEYS)?;
         let cloud_table = Section::new("cloud", root.table("cloud")?, cloud::KEYS)?;
+        let authority_table = Section::open("authority", root.table("authority")?);
         let export_table = Section::new("export", root.table("export")?, export::KEYS)?;
 
         let kind = root.required_choice("infrastructure_type", INFRASTRUCTURES)?;
@@ -159,17 +189,18 @@ impl Settings {
             warnings: &mut warnings,
         };
         let infrastructure = match kind {
-            Kind::OnPremises => Infrastructure::OnPremises(endpoint::parse(
+            Kind::OnPremises => {
+                refuse_online(&root, &cloud_table, &authority_table)?;
+                Infrastructure::OnPremises(endpoint::parse(&mut context, &kerberos_table)?)
+            }
+            Kind::Hybrid => Infrastructure::Hybrid(hybrid::parse(
                 &mut context,
                 &kerberos_table,
                 &cloud_table,
-            )?),
-            Kind::Hybrid => Infrastructure::Hybrid(endpoint::parse(
-                &mut context,
-                &kerberos_table,
-                &cloud_table,
+                &authority_table,
             )?),
             Kind::Cloud => {
+                refuse_authority(&root, &authority_table)?;
                 Infrastructure::Cloud(cloud::parse(&mut context, &kerberos_table, &cloud_table)?)
             }
         };
@@ -257,6 +288,7 @@ const ROOT_KEYS: &[&str] = &[
     "endpoint",
     "kerberos",
     "cloud",
+    "authority",
     "export",
 ];
 
@@ -266,6 +298,30 @@ fn parse_toml(text: &str) -> Result<toml::Table, SettingsError> {
         let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         SettingsError::Syntax { line, message: error.message().to_owned() }
     })
+}
+
+/// Refuses the service's keys where there are only the own servers.
+fn refuse_online(
+    root: &Section,
+    cloud: &Section,
+    authority: &Section,
+) -> Result<(), SettingsError> {
+    let infrastructure = format!("infrastructure_type = {}", root.written("infrastructure_type"));
+    root.refuse(
+        &["certificate_thumbprint", "application_id", "organization"],
+        &infrastructure,
+        "these belong to Cloud and Hybrid; remove",
+    )?;
+    cloud.refuse(cloud::KEYS, &infrastructure, "this table belongs to Cloud and Hybrid; remove")?;
+    refuse_authority(root, authority)
+}
+
+/// Refuses an authority map where there is one side.
+fn refuse_authority(root: &Section, authority: &Section) -> Result<(), SettingsError> {
+    let Some(key) = authority.keys().next() else { return Ok(()) };
+    let infrastructure = format!("infrastructure_type = {}", root.written("infrastructure_type"));
+    let remedy = format!("this table belongs to Hybrid; remove authority.{key}");
+    Err(authority.combination(key, &infrastructure, remedy))
 }
 
 fn excluded_domains(root: &Section) -> Result<ExcludedDomains, SettingsError> {

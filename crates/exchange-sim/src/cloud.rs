@@ -33,6 +33,12 @@ const TENANT: Uuid = Uuid::from_u128(0x7e4a_4e00_51b0_4e2b_9d0c_0a99_1ca7_10d0);
 /// How many tokens, pages and assertions are remembered; older ones count as expired.
 const MAX_REMEMBERED: usize = 256;
 
+/// Returns whether a request for `path` is for the service.
+pub(crate) fn is_path(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.starts_with("/adminapi/") || path.ends_with("/oauth2/v2.0/token")
+}
+
 /// A request as the endpoints see it.
 pub(crate) struct CloudRequest<'a> {
     pub(crate) post: bool,

@@ -151,8 +151,21 @@ impl Exchange {
     /// Makes the organisation that the options describe.
     #[must_use]
     pub fn new(options: &SimOptions) -> Self {
-        let directory = Directory::new(options);
-        let random = SplitMix::new(directory.seed(), 1 << 41);
+        Self::of(Directory::new(options), options, 1 << 41)
+    }
+
+    /// Makes the service's side of a hybrid organisation whose own directory is `own`.
+    pub(crate) fn linked(options: &SimOptions, own: &Directory) -> Self {
+        Self::of(Directory::linked(options, own), options, 1 << 42)
+    }
+
+    /// Carries changes of the own directory to this one, as synchronisation does.
+    pub(crate) fn take_over(&mut self, own: &Directory) {
+        self.directory.take_over(own);
+    }
+
+    fn of(directory: Directory, options: &SimOptions, stream: u64) -> Self {
+        let random = SplitMix::new(directory.seed(), stream);
         Self {
             directory,
             policy_guards_primary: options.policy_guards_primary,

@@ -1,6 +1,7 @@
 //! The organisation's recipients, with the uniqueness that the directory keeps and the forms by which it finds them.
 
 pub(crate) mod address;
+mod linked;
 mod random;
 mod recipient;
 mod seed;

@@ -13,7 +13,8 @@ pub enum Infrastructure {
     /// Every mailbox is local.
     #[default]
     OnPremises,
-    /// Four of five mailboxes are remote mailboxes, whose mailbox is in the service; the rest is local.
+    /// Four of five mailboxes are remote mailboxes, whose mailbox is in the service; the rest is local. The service is there
+    /// too, with those mailboxes and one in ten of its own.
     Hybrid,
     /// Every mailbox is in the service, which is reached by its admin API.
     Cloud,

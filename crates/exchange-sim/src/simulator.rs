@@ -100,7 +100,7 @@ impl Simulator {
         }
     }
 
-    /// Returns the id of the one application that may sign in to the cloud.
+    /// Returns the id of the one application that may sign in to the service.
     #[must_use]
     pub const fn application_id(&self) -> uuid::Uuid {
         cloud::APPLICATION
@@ -169,6 +169,24 @@ impl Simulator {
         self.cloud_settings(&who, &format!("certificate_file = '{}'\n", file.display()))
     }
 
+    /// Returns connector settings that reach both sides of a hybrid organisation: the own server as
+    /// [`settings_toml`](Self::settings_toml) does, and the service with the application's secret.
+    #[must_use]
+    pub fn settings_toml_both(&self) -> String {
+        let origin = format!("{}://{}", self.scheme(), self.address);
+        let who = format!(
+            "application_id = \"{}\"\norganization = \"{}\"\ncreate_method",
+            cloud::APPLICATION,
+            cloud::ORGANIZATION
+        );
+        format!(
+            "{}\n[cloud]\nclient_secret = \"{}\"\nauthority_url = \"{origin}\"\napi_url = \"{origin}\"\n{}",
+            self.settings("Negotiate").replacen("create_method", &who, 1),
+            cloud::SECRET,
+            self.ca_setting(),
+        )
+    }
+
     fn cloud_settings(&self, who: &str, proof: &str) -> String {
         let url = self.url();
         format!(
@@ -228,6 +246,18 @@ impl Simulator {
         act(&mut self.service.shells.exchange())
     }
 
+    /// Lends out the service's side of a hybrid organisation; `None` where there is none.
+    pub fn with_online<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+        self.service.online.as_ref().map(|online| act(&mut online.exchange()))
+    }
+
+    /// Lets directory synchronisation run once: the service takes over what changed in the own directory. Without a
+    /// service's side nothing happens.
+    pub fn synchronise(&self) {
+        let own = self.service.shells.exchange();
+        self.with_online(|online| online.take_over(own.directory()));
+    }
+
     /// Returns the cmdlet calls that were bound so far, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
@@ -251,9 +281,17 @@ impl Simulator {
 
 fn service(options: &SimOptions) -> Service {
     let shells = Shells::new(options);
-    if options.infrastructure == Infrastructure::Cloud {
-        shells.exchange().detach_policies();
-    }
+    let online = match options.infrastructure {
+        Infrastructure::OnPremises => None,
+        Infrastructure::Cloud => {
+            shells.exchange().detach_policies();
+            None
+        }
+        Infrastructure::Hybrid => {
+            let exchange = Exchange::linked(options, shells.exchange().directory());
+            Some(Shells::of(options, exchange))
+        }
+    };
     let organization = shells.exchange().directory().organization().clone();
     let hostname = format!("{}.{}", organization.server.to_lowercase(), organization.domain);
     let account = Account {
@@ -270,7 +308,8 @@ fn service(options: &SimOptions) -> Service {
         hostname,
         allow_unencrypted: options.allow_unencrypted,
         tls: None,
-        cloud: (options.infrastructure == Infrastructure::Cloud).then(|| Cloud::new(options)),
+        cloud: (options.infrastructure != Infrastructure::OnPremises).then(|| Cloud::new(options)),
+        online,
         credssp: OnceCell::new(),
     }
 }

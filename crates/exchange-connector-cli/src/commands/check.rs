@@ -22,6 +22,9 @@ pub(super) async fn run(
         lines.flush()?;
     } else {
         print(&report)?;
+        if let Some(online) = &report.online {
+            print(online)?;
+        }
     }
     Ok(report.exit_code)
 }

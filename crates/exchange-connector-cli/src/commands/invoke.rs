@@ -21,6 +21,7 @@ pub(super) async fn run(
             return Ok(USAGE);
         }
     };
+    let request = if options.cloud { request.online() } else { request };
     let mut items = connector.invoke(request);
     let mut lines = super::lines();
     let mut code = DONE;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 use crate::args::{Infrastructure, Simulate};
 use crate::interrupt::Interrupt;
+use crate::site::settings_of;
 use crate::{DONE, INTERRUPTED, USAGE, complain};
 
 pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
@@ -44,12 +45,13 @@ pub(super) async fn run(options: &Simulate, interrupt: &Interrupt) -> u8 {
         // The service has no such door.
         Infrastructure::Cloud => String::new(),
         Infrastructure::OnPremises | Infrastructure::Hybrid => format!(
-            "# by its WinRM service, with CredSSP too:\n# url = \"{}\"\n# kind = \"winrm\"\n",
+            "# by its WinRM service, with CredSSP too, in [endpoint]:\n# url = \"{}\"\n# kind = \"winrm\"\n",
             simulator.winrm_url()
         ),
     };
     // Whoever started us may not read the settings; the server serves all the same.
-    let _ = writeln!(std::io::stdout(), "{}{winrm}", simulator.settings_toml());
+    let settings = settings_of(&simulator, options.infrastructure);
+    let _ = writeln!(std::io::stdout(), "{settings}{winrm}");
     let _ = std::io::stdout().flush();
     interrupt.wait().await;
     simulator.close().await;

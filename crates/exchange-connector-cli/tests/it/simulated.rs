@@ -122,3 +122,20 @@ fn the_cloud_is_imported_and_checked_like_a_server() {
         |line: &serde_json::Value| line.to_string().contains("EmailAddressPolicyEnabled");
     assert!(!schema.lines.iter().any(policies), "the service has no address policies");
 }
+
+#[test]
+fn both_sides_of_a_hybrid_organisation_are_simulated() {
+    let imported = run(&["--simulate=20", "--simulate-as", "Hybrid", "import"], "").expect_code(0);
+    let classes: Vec<_> =
+        imported.of_type("object").iter().map(|object| object["class"].clone()).collect();
+    assert!(
+        classes.contains(&json!("RemoteUserMailbox")) && classes.contains(&json!("UserMailbox"))
+    );
+    let arguments = ["--simulate=5", "--simulate-as", "Hybrid", "check", "--json"];
+    let report = run(&arguments, "").expect_code(0).last().clone();
+    assert_eq!((&report["ok"], &report["online"]["ok"]), (&json!(true), &json!(true)));
+    let cloud = ["--simulate=5", "--simulate-as", "Hybrid", "invoke", "--cloud", "Get-Mailbox"];
+    let own = ["--simulate=5", "--simulate-as", "Hybrid", "invoke", "Get-Mailbox"];
+    let count = |arguments: &[&str]| run(arguments, "").expect_code(0).lines.len();
+    assert_eq!((count(&cloud), count(&own)), (5, 1));
+}

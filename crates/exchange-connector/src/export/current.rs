@@ -64,14 +64,23 @@ impl Work<'_> {
         id: Uuid,
         names: &[&'static str],
     ) -> Result<Current, Stop> {
+        self.find_current(id, names).await?.map_err(Stop::failed)
+    }
+
+    /// Reads the object with this id, if there is one; the inner error says that there is none.
+    pub(super) async fn find_current(
+        &mut self,
+        id: Uuid,
+        names: &[&'static str],
+    ) -> Result<Result<Current, OutcomeError>, Stop> {
         let mut missing = None;
         for family in Family::of(&self.settings.infrastructure) {
             match self.read_recipient(*family, &by_guid(id)?, names, None).await? {
-                Ok(value) => return self.complete(*family, id, value, names).await,
+                Ok(value) => return self.complete(*family, id, value, names).await.map(Ok),
                 Err(record) => missing = Some(record),
             }
         }
-        let error = missing.map_or_else(
+        Ok(Err(missing.map_or_else(
             || {
                 OutcomeError::new(
                     ErrorClass::NotFound,
@@ -80,8 +89,7 @@ impl Work<'_> {
                 )
             },
             |record| OutcomeError::from_record(&record),
-        );
-        Err(Stop::failed(error))
+        )))
     }
 
     /// Reads the recipient that `identity` names, if there is one. `server` is asked instead of the pinned one.

@@ -3,7 +3,7 @@
 use exchange_cmdlets::{ErrorClass, Retry};
 use uuid::Uuid;
 
-use super::current::by_guid;
+use super::current::{Current, by_guid};
 use super::{Mode, Stop, Work};
 use crate::outcome::{OutcomeError, Status};
 
@@ -18,6 +18,15 @@ impl Work<'_> {
             }
             current => current?,
         };
+        self.delete_current(id, &current).await
+    }
+
+    /// Takes away an object that was read.
+    pub(super) async fn delete_current(
+        &mut self,
+        id: Uuid,
+        current: &Current,
+    ) -> Result<Status, Stop> {
         self.outcome.server = current.server.clone();
         let Some(cmdlet) = current.family.delete(self.settings.export.deprovision) else {
             return Err(Stop::invalid("export.deprovision = \"refuse\" forbids deletes"));

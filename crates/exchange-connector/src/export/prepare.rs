@@ -6,12 +6,13 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::hybrid::belongs_nowhere;
 use crate::error::{Error, RequestError, report};
-use crate::operation::{Create, Operation, OperationKind, Request};
+use crate::operation::{Create, Operation, OperationKind, Request, Update};
 use crate::outcome::{Outcome, OutcomeError, Status};
 use crate::parameters::argument_from_json;
 use crate::schema::{Attribute, Family, attribute, nearest_attribute};
-use crate::settings::{Authentication, CreateMethod, Deprovision, Settings};
+use crate::settings::{Authentication, Authority, CreateMethod, Deprovision, Settings};
 use crate::value::attribute_to_argument;
 
 /// An operation, found good or already decided.
@@ -36,6 +37,8 @@ pub(super) struct CreateTask {
     /// What names the account (Enable) or will name it (New): used to look whether the mailbox is there already.
     pub(super) identity: Option<Identity>,
     pub(super) attributes: Vec<Wanted>,
+    /// Attributes of the service's side, which has no such mailbox yet.
+    pub(super) later: Vec<&'static str>,
     pub(super) secrets: Vec<(String, SecretString)>,
     pub(super) parameters: Vec<(String, ParameterValue)>,
 }
@@ -63,10 +66,7 @@ impl Prepared {
         let task = match request {
             Err(problem) => Err(invalid(problem)),
             Ok(Request::Create(create)) => prepare_create(create, settings).map(Task::Create),
-            Ok(Request::Update(update)) => {
-                wanted(update.attributes, Family::of(&settings.infrastructure), Use::Update)
-                    .map(|attributes| Task::Update { id: update.id, attributes })
-            }
+            Ok(Request::Update(update)) => prepare_update(update, settings),
             Ok(Request::Delete { id }) => prepare_delete(id, settings),
         };
         Self { reference, kind, id, task }
@@ -145,6 +145,22 @@ fn refused(message: impl Into<String>) -> Decided {
     (Status::Refused, OutcomeError::new(ErrorClass::Denied, Retry::Never, message))
 }
 
+fn prepare_update(update: Update, settings: &Settings) -> Result<Task, Decided> {
+    let families = with_online(Family::of(&settings.infrastructure), settings);
+    let attributes = wanted(update.attributes, &families, Use::Update)?;
+    let written = |name| settings.online_side().and_then(|side| side.authority.written(name));
+    match attributes.iter().find(|wanted| written(wanted.name) == Some(Authority::Nowhere)) {
+        Some(wanted) => Err(refused(belongs_nowhere(wanted.name))),
+        None => Ok(Task::Update { id: update.id, attributes }),
+    }
+}
+
+/// The families and, when the settings name it, that of the service's side.
+fn with_online(families: &[Family], settings: &Settings) -> Vec<Family> {
+    let online = settings.online_side().map(|_| Family::OnlineMailbox);
+    families.iter().copied().chain(online).collect()
+}
+
 fn prepare_delete(id: Uuid, settings: &Settings) -> Result<Task, Decided> {
     if settings.export.deprovision == Deprovision::Refuse {
         return Err(refused(
@@ -158,7 +174,9 @@ fn prepare_create(create: Create, settings: &Settings) -> Result<CreateTask, Dec
     let family = Family::created(&settings.infrastructure);
     let method = settings.create_method;
     let cmdlet = family.create(method);
-    let attributes = wanted(create.attributes, &[family], Use::Create(method))?;
+    let attributes =
+        wanted(create.attributes, &with_online(&[family], settings), Use::Create(method))?;
+    let (attributes, later) = sort_out(attributes, family, settings)?;
     let text = |name: &str| {
         attributes
             .iter()
@@ -210,7 +228,33 @@ fn prepare_create(create: Create, settings: &Settings) -> Result<CreateTask, Dec
             )));
         }
     }
-    Ok(CreateTask { family, identity, attributes, secrets: create.secrets, parameters })
+    Ok(CreateTask { family, identity, attributes, later, secrets: create.secrets, parameters })
+}
+
+/// Tells apart what a new object of a hybrid organisation is given at once, and what belongs to the service's side.
+fn sort_out(
+    attributes: Vec<Wanted>,
+    family: Family,
+    settings: &Settings,
+) -> Result<(Vec<Wanted>, Vec<&'static str>), Decided> {
+    let Some(side) = settings.online_side() else {
+        return Ok((attributes, Vec::new()));
+    };
+    let (mut own, mut later) = (Vec::new(), Vec::new());
+    for wanted in attributes {
+        let made_with = || {
+            attribute(family, wanted.name)
+                .is_some_and(|attribute| attribute.goes_with_create(settings.create_method))
+        };
+        match side.authority.of(wanted.name) {
+            Authority::OnPremises => own.push(wanted),
+            Authority::Cloud if made_with() => own.push(wanted),
+            Authority::Cloud if wanted.value.is_null() => {}
+            Authority::Cloud => later.push(wanted.name),
+            Authority::Nowhere => return Err(refused(belongs_nowhere(wanted.name))),
+        }
+    }
+    Ok((own, later))
 }
 
 fn identity_of(key: &str, name: &str) -> Result<Identity, Decided> {

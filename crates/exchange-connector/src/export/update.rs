@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::current::by_guid;
+use super::current::{Current, by_guid};
 use super::diff::Difference;
 use super::prepare::Wanted;
 use super::write::Written;
@@ -20,6 +20,16 @@ impl Work<'_> {
         let current = self.read_current(id, &names_to_read(wanted)).await?;
         self.outcome.server = current.server.clone();
         let difference = Difference::between(&current, wanted, self.settings)?;
+        self.put(id, &current, difference).await
+    }
+
+    /// Writes a difference, if there is one.
+    pub(super) async fn put(
+        &mut self,
+        id: Uuid,
+        current: &Current,
+        difference: Difference,
+    ) -> Result<Status, Stop> {
         if difference.is_empty() {
             self.outcome.warnings.extend(difference.warnings);
             // If an earlier run began it, it was that run which did it.

@@ -75,7 +75,10 @@ impl Plan {
     }
 }
 
-fn known_classes(families: &[Family], names: &[String]) -> Result<Vec<&'static str>, RequestError> {
+pub(super) fn known_classes(
+    families: &[Family],
+    names: &[String],
+) -> Result<Vec<&'static str>, RequestError> {
     let known = || families.iter().flat_map(|family| family.classes()).copied();
     names
         .iter()
@@ -88,7 +91,10 @@ fn known_classes(families: &[Family], names: &[String]) -> Result<Vec<&'static s
 }
 
 /// The exact names of the attributes wanted.
-fn check_names(families: &[Family], names: &[String]) -> Result<Vec<&'static str>, RequestError> {
+pub(super) fn check_names(
+    families: &[Family],
+    names: &[String],
+) -> Result<Vec<&'static str>, RequestError> {
     names
         .iter()
         .map(|name| {

@@ -127,6 +127,9 @@ const ENVIRONMENTS: &[(&str, CloudEnvironment)] = &[
     ("china", CloudEnvironment::China),
 ];
 
+const CERTIFICATE_KEYS: [&str; 3] =
+    ["certificate_file", "certificate_password", "certificate_store"];
+
 pub(super) const KEYS: &[&str] = &[
     "certificate_file",
     "certificate_password",
@@ -161,14 +164,63 @@ pub(super) fn parse(
             "authentication_method is not used with infrastructure_type = \"Cloud\"".to_owned(),
         );
     }
-    let organization =
-        root.required_text("organization", "write organization = \"contoso.onmicrosoft.com\"")?;
+    let credential = credential(context, table)?;
+    side(context, table, credential)
+}
+
+/// Reads the service's side of a hybrid organisation. User name and password belong to the own servers there, so an
+/// application signs in.
+pub(super) fn parse_side(
+    context: &mut Context<'_>,
+    table: &Section,
+) -> Result<Cloud, SettingsError> {
+    let root = context.root;
+    let hybrid = "infrastructure_type = \"Hybrid\"";
+    table.refuse(
+        &["client_id"],
+        hybrid,
+        "user name and password are the own servers' there: write application_id and remove",
+    )?;
+    let credential = if root.has("certificate_thumbprint") {
+        table.refuse(
+            &["client_secret"],
+            "certificate_thumbprint",
+            "sign in with one or the other: remove",
+        )?;
+        certificate(context, table)?
+    } else {
+        table.refuse(
+            &CERTIFICATE_KEYS,
+            "no certificate_thumbprint",
+            "write certificate_thumbprint, or remove",
+        )?;
+        let secret = table.secret("client_secret", context.source, context.warnings)?;
+        let secret = secret.ok_or_else(|| {
+            root.missing(
+                "certificate_thumbprint",
+                "the service is named, where an application signs in: write certificate_thumbprint, or \
+                 cloud.client_secret",
+            )
+        })?;
+        CloudCredential::ClientSecret { application_id: application_id(root)?, secret }
+    };
+    side(context, table, credential)
+}
+
+fn side(
+    context: &Context<'_>,
+    table: &Section,
+    credential: CloudCredential,
+) -> Result<Cloud, SettingsError> {
+    let organization = context
+        .root
+        .required_text("organization", "write organization = \"contoso.onmicrosoft.com\"")?;
     let environment =
         table.choice("environment", ENVIRONMENTS)?.unwrap_or(CloudEnvironment::Global);
     let (authority, api, scope) = environment.defaults();
     Ok(Cloud {
         organization,
-        credential: credential(context, table)?,
+        credential,
         environment,
         authority_url: service_url(table, "authority_url", authority)?,
         api_url: service_url(table, "api_url", api)?,
@@ -183,7 +235,6 @@ fn credential(
     table: &Section,
 ) -> Result<CloudCredential, SettingsError> {
     let root = context.root;
-    let certificate_keys = ["certificate_file", "certificate_password", "certificate_store"];
     if root.has("certificate_thumbprint") {
         let with = "certificate_thumbprint";
         root.refuse(&["username", "password"], with, "sign in with one or the other: remove")?;
@@ -195,7 +246,7 @@ fn credential(
         return certificate(context, table);
     }
     table.refuse(
-        &certificate_keys,
+        &CERTIFICATE_KEYS,
         "no certificate_thumbprint",
         "write certificate_thumbprint, or remove",
     )?;

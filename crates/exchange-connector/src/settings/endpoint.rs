@@ -119,14 +119,8 @@ pub(super) const KERBEROS_KEYS: &[&str] = &["realm", "kdc"];
 pub(super) fn parse(
     context: &mut Context<'_>,
     kerberos: &Section,
-    cloud: &Section,
 ) -> Result<Endpoint, SettingsError> {
     let (root, table) = (context.root, context.endpoint);
-    let infrastructure = format!("infrastructure_type = {}", root.written("infrastructure_type"));
-    let cloud_only = ["certificate_thumbprint", "application_id", "organization"];
-    root.refuse(&cloud_only, &infrastructure, "these belong to Cloud; remove")?;
-    cloud.refuse(super::cloud::KEYS, &infrastructure, "this table belongs to Cloud; remove")?;
-
     let hostname = hostname(root)?;
     let authentication = root.required_choice("authentication_method", METHODS)?;
     let username = username(root)?;

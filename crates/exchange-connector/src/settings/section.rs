@@ -31,6 +31,20 @@ impl Section {
         Ok(Self { name, table })
     }
 
+    /// Takes `table`, the one called `name`, whose keys whoever reads it checks.
+    pub(super) fn open(name: &'static str, table: toml::Table) -> Self {
+        Self { name, table }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The keys that are there.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.table.keys().map(String::as_str)
+    }
+
     /// The key as it is shown: with the name of its table.
     pub(super) fn key(&self, key: &str) -> String {
         join(self.name, key)

@@ -400,15 +400,15 @@ fn wrong_types_and_values_are_named() {
 fn combinations_that_cannot_work_are_refused() {
     refused(
         &with(LOCAL, "organization = 'contoso.onmicrosoft.com'"),
-        "organization = \"contoso.onmicrosoft.com\": cannot be combined with infrastructure_type = \"OnPremises\"; these belong to Cloud; remove organization",
+        "organization = \"contoso.onmicrosoft.com\": cannot be combined with infrastructure_type = \"OnPremises\"; these belong to Cloud and Hybrid; remove organization",
     );
     refused(
         &with(LOCAL, "certificate_thumbprint = '00'"),
-        "certificate_thumbprint = \"00\": cannot be combined with infrastructure_type = \"OnPremises\"; these belong to Cloud; remove certificate_thumbprint",
+        "certificate_thumbprint = \"00\": cannot be combined with infrastructure_type = \"OnPremises\"; these belong to Cloud and Hybrid; remove certificate_thumbprint",
     );
     refused(
         &format!("{LOCAL}[cloud]\nclient_secret = 'hunter2'"),
-        "cloud.client_secret = …: cannot be combined with infrastructure_type = \"OnPremises\"; this table belongs to Cloud; remove cloud.client_secret",
+        "cloud.client_secret = …: cannot be combined with infrastructure_type = \"OnPremises\"; this table belongs to Cloud and Hybrid; remove cloud.client_secret",
     );
     refused(
         &format!(

@@ -3,6 +3,7 @@
 mod check;
 mod cloud;
 mod export;
+mod hybrid;
 mod import;
 mod journal;
 mod plan;

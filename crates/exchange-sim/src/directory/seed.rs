@@ -136,6 +136,18 @@ pub(super) fn populate(
     }
 }
 
+/// Adds mailboxes of the service that no other directory knows of.
+pub(super) fn populate_online(directory: &mut Directory, seed: u64, mailboxes: usize) {
+    /// Further than any count of mailboxes that the own directory begins with.
+    const FIRST_NUMBER: usize = 5_000_000;
+    for number in FIRST_NUMBER..FIRST_NUMBER + mailboxes {
+        let mut recipient =
+            person(directory, seed, number, RecipientKind::Mailbox(mailbox_kind(number)));
+        recipient.email_address_policy_enabled = false;
+        directory.insert(recipient);
+    }
+}
+
 const fn mailbox_kind(number: usize) -> MailboxKind {
     match number % 25 {
         11 => MailboxKind::Shared,

@@ -21,7 +21,7 @@ use wsman::server::{parse_request, write_response};
 use wsman::{Fault, FaultCode, Limits, MessageId, Operation, Verb};
 
 use super::logon::{Logon, Step, basic_is_right};
-use super::operations::{Caller, Endpoint, random_uuid};
+use super::operations::{Caller, Endpoint, Shells, random_uuid};
 use super::seal;
 use super::server::Service;
 use super::winrm::identify;
@@ -139,7 +139,7 @@ impl Connection {
         endpoint: Option<Endpoint>,
     ) -> Result<Answer, Dropped> {
         let (head, body) = request.into_parts();
-        if let Some(cloud) = &self.service.cloud {
+        if let Some(cloud) = self.service.cloud(head.uri.path()) {
             return self.cloud(cloud, &head, body).await;
         }
         self.endpoint = endpoint.unwrap_or(Endpoint::Exchange);
@@ -187,7 +187,7 @@ impl Connection {
     /// Answers for the service.
     async fn cloud(
         &self,
-        cloud: &Cloud,
+        (cloud, shells): (&Cloud, &Shells),
         head: &http::request::Parts,
         body: Incoming,
     ) -> Result<Answer, Dropped> {
@@ -204,10 +204,8 @@ impl Connection {
             headers: &head.headers,
             body: &body,
         };
-        let found = cloud
-            .answer(&request, &self.service.shells, &self.service.faults)
-            .await
-            .map_err(|_| Dropped)?;
+        let found =
+            cloud.answer(&request, shells, &self.service.faults).await.map_err(|_| Dropped)?;
         let status = StatusCode::from_u16(found.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut answer = Answer::new(status, found.content_type, found.body);
         answer.headers = found.headers;

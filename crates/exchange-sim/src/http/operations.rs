@@ -85,7 +85,10 @@ impl Slot {
 
 impl Shells {
     pub(crate) fn new(options: &SimOptions) -> Self {
-        let exchange = Exchange::new(options);
+        Self::of(options, Exchange::new(options))
+    }
+
+    pub(crate) fn of(options: &SimOptions, exchange: Exchange) -> Self {
         let organization = exchange.directory().organization();
         let server = organization.server.clone();
         let owner = format!("{}\\{}", organization.netbios, super::USER);

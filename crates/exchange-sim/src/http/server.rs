@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::credssp::Identity;
 use super::tls::{certificate_of, rsa_key};
 use super::{Account, Shells};
-use crate::cloud::Cloud;
+use crate::cloud::{self, Cloud};
 use crate::fault::FaultPlan;
 
 /// What all connections share.
@@ -29,8 +29,10 @@ pub(crate) struct Service {
     pub(crate) allow_unencrypted: bool,
     /// Set when it is served over TLS.
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    /// The service's endpoints, which then are the only ones.
+    /// The service's endpoints.
     pub(crate) cloud: Option<Cloud>,
+    /// The service's own organisation, when it is one side of a hybrid one; else its endpoints are the only ones.
+    pub(crate) online: Option<Shells>,
     /// What CredSSP's channel is made with, once somebody asked for it.
     pub(crate) credssp: OnceCell<Identity>,
 }
@@ -59,6 +61,15 @@ impl Service {
             }
         };
         self.credssp.get_or_try_init(make).await.ok()
+    }
+
+    /// The service's endpoints, if a request for `path` is for them, and the organisation behind them.
+    pub(super) fn cloud(&self, path: &str) -> Option<(&Cloud, &Shells)> {
+        let cloud = self.cloud.as_ref()?;
+        match &self.online {
+            None => Some((cloud, &self.shells)),
+            Some(online) => cloud::is_path(path).then_some((cloud, online)),
+        }
     }
 
     pub(super) fn server_name(&self) -> &str {
