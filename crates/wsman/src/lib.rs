@@ -48,6 +48,7 @@
 //!
 //! - `client`: the module `client`, with hyper, rustls and sspi. Without it this crate does no I/O. It signs in with
 //!   Basic, NTLM, Kerberos, SPNEGO, CredSSP and client certificates.
+//! - `fixtures`: `client`, and the module `fixture`: recordings as folders.
 //!
 //! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/055dc36b-db2f-41ce-a47a-a19abfc11fc2
 
@@ -60,6 +61,8 @@ mod duration;
 mod error;
 pub mod facts;
 mod fault;
+#[cfg(feature = "fixtures")]
+pub mod fixture;
 mod headers;
 mod id;
 pub mod mime;
