@@ -11,6 +11,7 @@ use exchange_cmdlets::{ErrorClass, ErrorRecord, Retry, TransportError, WarningKi
 use serde_json::{Map, Value as Json};
 
 use crate::members::{Envelope, Row, Rows};
+use crate::page::PageRow;
 use crate::rest::RestAnswer;
 use crate::{error_body, row};
 
@@ -70,10 +71,8 @@ impl Answer {
     ///
     /// [`AnswerError`], as of [`Self::parse`].
     pub fn read(answer: &RestAnswer) -> Result<Self, AnswerError> {
-        let is_json = |kind: &str| kind.to_ascii_lowercase().contains("json");
-        let other = answer.value("Content-Type").is_some_and(|kind| !is_json(kind));
-        if (200..300).contains(&answer.status) && other && !answer.body.is_empty() {
-            return Err(AnswerError::Malformed { expected: "content of type application/json" });
+        if (200..300).contains(&answer.status) && !answer.body.is_empty() {
+            check_type(answer)?;
         }
         Self::parse(answer.status, &answer.body).map_err(|error| error.named(answer))
     }
@@ -158,7 +157,7 @@ impl AnswerError {
     }
 
     /// Completes an error that says nothing of its exception with the header that names it.
-    fn named(mut self, answer: &RestAnswer) -> Self {
+    pub(crate) fn named(mut self, answer: &RestAnswer) -> Self {
         if let Self::Cmdlet { record, .. } = &mut self
             && record.reason.is_empty()
             && let Some(name) = answer.value("X-ExceptionType")
@@ -233,6 +232,24 @@ impl From<AnswerError> for TransportError {
             },
         }
     }
+}
+
+/// Refuses a good answer that says it is something else than JSON.
+pub(crate) fn check_type(answer: &RestAnswer) -> Result<(), AnswerError> {
+    let is_json = |kind: &str| kind.to_ascii_lowercase().contains("json");
+    match answer.value("Content-Type").is_none_or(is_json) {
+        true => Ok(()),
+        false => Err(AnswerError::Malformed { expected: "content of type application/json" }),
+    }
+}
+
+/// Reads one element of a list of rows.
+pub(crate) fn read_element(json: &[u8]) -> Result<PageRow, AnswerError> {
+    let row: Row = serde_json::from_slice(json)
+        .map_err(|_| AnswerError::Malformed { expected: "a JSON object" })?;
+    let mut faults = Vec::new();
+    let value = read_row(row, &mut faults)?;
+    Ok(PageRow { value, fault: faults.pop() })
 }
 
 /// Reads the JSON object a body begins with; what follows it is ignored.

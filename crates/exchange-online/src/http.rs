@@ -1,17 +1,20 @@
 //! The seam over hyper and rustls.
 //!
-//! Answers are collected whole, up to a limit, and unpacked when their bytes say that they are packed: refusals are
-//! declared as gzip although they are not. Plain http is refused except to this machine.
+//! Answers are collected whole, up to a limit, or handed on as they arrive, and unpacked when their bytes say that they are
+//! packed: refusals are declared as gzip although they are not. Plain http is refused except to this machine.
 
-use std::io::Read as _;
+mod unpack;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_stream::stream;
 use bytes::Bytes;
 use exchange_cmdlets::BoxError;
 use http::header::{AUTHORIZATION, HeaderValue};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -22,7 +25,11 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
-use crate::rest::{Method, RestAnswer, RestError, RestExchange, RestFuture, RestRequest};
+use self::unpack::{STEP, Unpacker, unpacked};
+use crate::rest::{
+    Method, OpenFuture, RestAnswer, RestBody, RestError, RestExchange, RestFuture, RestRequest,
+    RestStream,
+};
 
 /// Limits and trust of an [`HttpExchange`].
 #[derive(Clone, Debug)]
@@ -60,7 +67,8 @@ impl HttpOptions {
         self
     }
 
-    /// Sets how long one request may take, the whole answer included. Default: 960 s, a minute more than the service
+    /// Sets how long one request may take, the whole answer included; where a list is handed on as it arrives, how long its
+    /// beginning and each further piece may take. Default: 960 s, a minute more than the service
     /// itself allows a cmdlet.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
@@ -126,20 +134,26 @@ impl HttpExchange {
         })
     }
 
-    async fn perform(&self, request: RestRequest) -> Result<RestAnswer, RestError> {
+    /// Sends a request; a good answer is given as soon as it begins if `early`.
+    async fn perform(&self, request: RestRequest, early: bool) -> Result<RestStream, RestError> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         if !is_safe(&request.url) {
             return Err(RestError::Insecure { url: request.url.to_string() });
         }
         let limit = self.timeout;
-        let answer = self.exchange(request, &host);
+        let answer = self.exchange(request, &host, early);
         match tokio::time::timeout(limit, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(RestError::TimedOut { host, after: limit }),
         }
     }
 
-    async fn exchange(&self, request: RestRequest, host: &str) -> Result<RestAnswer, RestError> {
+    async fn exchange(
+        &self,
+        request: RestRequest,
+        host: &str,
+        early: bool,
+    ) -> Result<RestStream, RestError> {
         let lost = |source: BoxError| RestError::Lost { host: host.to_owned(), source };
         let request = hyper_request(&request).map_err(|error| RestError::Unreachable {
             host: host.to_owned(),
@@ -153,26 +167,94 @@ impl HttpExchange {
             }
         })?;
         let (head, body) = answer.into_parts();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers =
+            head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        let mut answer = RestAnswer {
+            status: head.status.as_u16(),
+            headers: headers.collect(),
+            body: Vec::new(),
+        };
+        if early && head.status.is_success() {
+            let arrival =
+                Arrival { host: host.to_owned(), timeout: self.timeout, limit: self.max_body };
+            return Ok(RestStream::begun(answer, arrival.read(body)));
+        }
         let too_large = || RestError::TooLarge { host: host.to_owned(), limit: self.max_body };
         let body = match Limited::new(body, self.max_body).collect().await {
             Ok(body) => Vec::from(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
             Err(error) => return Err(lost(error)),
         };
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers =
-            head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
-        Ok(RestAnswer {
-            status: head.status.as_u16(),
-            headers: headers.collect(),
-            body: unpacked(body, self.max_body).ok_or_else(too_large)?,
-        })
+        answer.body = unpacked(body, self.max_body).ok_or_else(too_large)?;
+        Ok(RestStream::whole(answer))
     }
 }
 
 impl RestExchange for HttpExchange {
     fn send(&self, request: RestRequest) -> RestFuture<'_> {
-        Box::pin(self.perform(request))
+        Box::pin(async { self.perform(request, false).await.map(|answer| answer.answer) })
+    }
+
+    fn open(&self, request: RestRequest) -> OpenFuture<'_> {
+        Box::pin(self.perform(request, true))
+    }
+}
+
+/// How a body is read as it arrives.
+struct Arrival {
+    host: String,
+    /// How long the next piece may take.
+    timeout: Duration,
+    /// How many bytes it may have, packed and unpacked.
+    limit: usize,
+}
+
+impl Arrival {
+    fn read(self, mut body: Incoming) -> RestBody {
+        Box::pin(stream! {
+            let (mut unpacker, mut packed, mut plain) = (Unpacker::default(), 0_usize, 0_usize);
+            loop {
+                let data = match tokio::time::timeout(self.timeout, body.frame()).await {
+                    Err(_) => {
+                        yield Err(RestError::TimedOut { host: self.host, after: self.timeout });
+                        return;
+                    }
+                    Ok(Some(Err(error))) => {
+                        yield Err(self.lost(error.into()));
+                        return;
+                    }
+                    Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                    Ok(None) => break,
+                };
+                packed = packed.saturating_add(data.len());
+                for step in data.chunks(STEP) {
+                    let piece = match unpacker.take(step) {
+                        Ok(piece) => piece,
+                        Err(error) => {
+                            yield Err(self.lost(error.into()));
+                            return;
+                        }
+                    };
+                    plain = plain.saturating_add(piece.len());
+                    if packed.max(plain) > self.limit {
+                        yield Err(RestError::TooLarge { host: self.host, limit: self.limit });
+                        return;
+                    }
+                    if !piece.is_empty() {
+                        yield Ok(piece.into());
+                    }
+                }
+            }
+            match unpacker.end() {
+                Ok(piece) => yield Ok(piece.into()),
+                Err(error) => yield Err(self.lost(error.into())),
+            }
+        })
+    }
+
+    fn lost(&self, source: BoxError) -> RestError {
+        RestError::Lost { host: self.host.clone(), source }
     }
 }
 
@@ -202,20 +284,6 @@ fn hyper_request(request: &RestRequest) -> Result<http::Request<Full<Bytes>>, ht
         builder = builder.header(AUTHORIZATION, value);
     }
     builder.body(Full::new(Bytes::copy_from_slice(&request.body)))
-}
-
-/// Unpacks what begins as gzip does; what then turns out not to be gzip stays as it is. `None` when it grows too large.
-fn unpacked(body: Vec<u8>, limit: usize) -> Option<Vec<u8>> {
-    if !body.starts_with(&[0x1f, 0x8b]) {
-        return Some(body);
-    }
-    let room = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let mut plain = Vec::new();
-    match flate2::read::MultiGzDecoder::new(body.as_slice()).take(room).read_to_end(&mut plain) {
-        Ok(_) if plain.len() > limit => None,
-        Ok(_) => Some(plain),
-        Err(_) => Some(body),
-    }
 }
 
 fn tls(options: &HttpOptions) -> Result<ClientConfig, HttpSettingsError> {
@@ -248,13 +316,9 @@ fn tls(options: &HttpOptions) -> Result<ClientConfig, HttpSettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
     use url::Url;
 
-    use super::{is_safe, unpacked};
+    use super::is_safe;
 
     #[test]
     fn credentials_go_by_https_or_stay_here() {
@@ -269,22 +333,5 @@ mod tests {
         ] {
             assert_eq!(is_safe(&Url::parse(url).unwrap()), expected, "{url}");
         }
-    }
-
-    #[test]
-    fn bodies_are_unpacked_by_what_they_are() {
-        let packed = |bytes: &[u8]| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-            encoder.write_all(bytes).unwrap();
-            encoder.finish().unwrap()
-        };
-        assert_eq!(unpacked(packed(b"{}"), 10), Some(b"{}".to_vec()));
-        assert_eq!(unpacked(vec![0; 8], 10), Some(vec![0; 8]));
-        assert_eq!(unpacked(vec![0x1f, 0x8b, 0], 10), Some(vec![0x1f, 0x8b, 0]));
-        assert_eq!(
-            unpacked(packed(&[b'a'; 100_000]), 1000),
-            None,
-            "a small body can hide a large one"
-        );
     }
 }

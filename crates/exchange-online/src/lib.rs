@@ -71,6 +71,7 @@ mod link;
 mod members;
 mod online;
 mod options;
+mod page;
 mod parameters;
 mod password_key;
 mod request;
@@ -91,6 +92,9 @@ pub use options::{Credential, OnlineOptions};
 pub use parameters::has_parameter;
 pub use password_key::{PasswordKey, PasswordKeyError};
 pub use request::{EncodeError, MAX_PAGE_SIZE, Request};
-pub use rest::{Method, RestAnswer, RestError, RestExchange, RestFuture, RestRequest};
+pub use rest::{
+    Method, OpenFuture, RestAnswer, RestBody, RestError, RestExchange, RestFuture, RestRequest,
+    RestStream,
+};
 pub use sign_in::{AccessError, SignInError, TokenRefusal};
 pub use token::{PERMISSION, PUBLIC_CLIENT, TokenClaims};

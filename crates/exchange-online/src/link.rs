@@ -89,6 +89,10 @@ fn shown_host(url: &Url) -> String {
     format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
+fn key(url: &Url) -> [u8; 32] {
+    Sha256::digest(url.as_str().as_bytes()).into()
+}
+
 /// The pages of one list, as far as they were read.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
@@ -103,8 +107,16 @@ impl Pages {
         if self.count > limit {
             return Err(LinkError::TooMany { limit });
         }
-        let new = self.seen.insert(Sha256::digest(url.as_str().as_bytes()).into());
+        let new = self.seen.insert(key(url));
         if new { Ok(()) } else { Err(LinkError::Loop) }
+    }
+
+    /// Says what [`enter`](Self::enter) would say.
+    pub(crate) fn check(&self, url: &Url, limit: u32) -> Result<(), LinkError> {
+        if self.count >= limit {
+            return Err(LinkError::TooMany { limit });
+        }
+        if self.seen.contains(&key(url)) { Err(LinkError::Loop) } else { Ok(()) }
     }
 }
 

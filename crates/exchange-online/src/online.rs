@@ -1,14 +1,13 @@
 //! Exchange Online as a transport of cmdlets.
 //!
-//! A list comes page by page: while the rows of one are handed on, the next is fetched, so two pages are held at most. What
-//! surprised: a link is good for minutes and for one of the service's servers only, so its refusal is no rarity. The list
-//! is then begun again, and what was given already is left out by its GUID; a list that cannot be finished ends in an
-//! error and never as if it were whole.
+//! A list comes page by page, its rows as they arrive, so that no page is ever held. What surprised: a link is good for
+//! minutes and for one of the service's servers only, so its refusal is no rarity. The list is then begun again, and what
+//! was given already is left out by its GUID; a list that cannot be finished ends in an error and never as if it were whole.
 
 mod cookies;
+mod list;
 mod service;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_stream::stream;
@@ -17,16 +16,14 @@ use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
     TransportError,
 };
-use tokio::task::JoinHandle;
 use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use self::service::{Job, Repeat, Service, is_misrouted};
 use crate::answer::Answer;
-use crate::error::{OnlineError, is_expired_page};
+use crate::error::OnlineError;
 use crate::http::{HttpExchange, HttpOptions, HttpSettingsError};
-use crate::link::{LinkError, Pages};
 use crate::options::OnlineOptions;
 use crate::request::Request;
 use crate::rest::{Method, RestExchange};
@@ -79,7 +76,7 @@ impl CmdletTransport for ExchangeOnline {
         if call.name.eq_ignore_ascii_case("Get-Command") {
             return commands(Arc::clone(&self.service), call);
         }
-        if is_list(&call) { self.list(call) } else { self.single(call) }
+        if is_list(&call) { list::list(Arc::clone(&self.service), call) } else { self.single(call) }
     }
 }
 
@@ -99,65 +96,6 @@ impl ExchangeOnline {
             }
         })
     }
-
-    /// Runs a cmdlet whose output is all of a list.
-    fn list(&self, call: CmdletCall) -> CmdletStream<'_> {
-        let service = Arc::clone(&self.service);
-        Box::pin(stream! {
-            let (job, first) = match service.prepare(&call).await {
-                Ok(prepared) => prepared,
-                Err(error) => {
-                    yield Err(error.into());
-                    return;
-                }
-            };
-            let job = Arc::new(job);
-            let mut passes = Passes::default();
-            'pass: loop {
-                let mut pages = Pages::default();
-                let mut fetch = Fetch::begin(&service, &job, first.clone());
-                let mut number = 0_u32;
-                loop {
-                    let answer = match fetch.page().await {
-                        Ok(answer) => answer,
-                        Err(Failure::Online(error)) if number > 0 && is_expired_page(&error) => {
-                            if passes.again(service.options.max_restarts) {
-                                tracing::warn!(cmdlet = %job.cmdlet, %error, "a page was refused; beginning the list again");
-                                continue 'pass;
-                            }
-                            let restarts = passes.restarts;
-                            yield Err(OnlineError::Expired { restarts, source: error.into() }.into());
-                            return;
-                        }
-                        Err(failure) => {
-                            yield Err(failure.into());
-                            return;
-                        }
-                    };
-                    number += 1;
-                    // Asked for before the rows are handed on: links do not live long.
-                    let next = answer.next_link.as_deref().map(|link| {
-                        let url = service.territory().enter(&first, link)?;
-                        pages.enter(&url, service.options.max_pages)?;
-                        Ok::<_, LinkError>(Fetch::begin(&service, &job, url))
-                    });
-                    for item in items(answer, false) {
-                        if passes.admits(&item) {
-                            yield Ok(item);
-                        }
-                    }
-                    match next {
-                        None => return,
-                        Some(Ok(next)) => fetch = next,
-                        Some(Err(error)) => {
-                            yield Err(OnlineError::Link(error).into());
-                            return;
-                        }
-                    }
-                }
-            }
-        })
-    }
 }
 
 /// Whether the output is all of a list: a look-up with a size of its own may carry a link too, which is not followed.
@@ -170,47 +108,6 @@ fn is_list(call: &CmdletCall) -> bool {
         Some(_) => false,
     };
     !call.is_writing() && unlimited
-}
-
-/// What was given of a list, so that beginning again gives nothing twice.
-#[derive(Debug, Default)]
-struct Passes {
-    restarts: u32,
-    /// The GUIDs of earlier passes.
-    earlier: HashSet<Uuid>,
-    /// Those of this one.
-    current: HashSet<Uuid>,
-    /// Something was given that cannot be recognised again.
-    nameless: bool,
-}
-
-impl Passes {
-    /// Begins again, if that may be done.
-    fn again(&mut self, limit: u32) -> bool {
-        if self.nameless || self.restarts >= limit {
-            return false;
-        }
-        self.restarts += 1;
-        self.earlier.extend(self.current.drain());
-        true
-    }
-
-    /// Whether an item is to be given. One that comes twice in one pass is: whoever counts on GUIDs has to see that.
-    fn admits(&mut self, item: &CmdletItem) -> bool {
-        let CmdletItem::Object(value) = item else {
-            return true;
-        };
-        match guid(value) {
-            None => self.nameless = true,
-            Some(id) => {
-                let new = self.current.insert(id);
-                if new && self.earlier.contains(&id) {
-                    return false;
-                }
-            }
-        }
-        true
-    }
 }
 
 fn guid(value: &Value) -> Option<Uuid> {
@@ -238,35 +135,18 @@ enum Failure {
     Stalled(TransportError),
 }
 
+impl From<OnlineError> for Failure {
+    fn from(error: OnlineError) -> Self {
+        Self::Online(error)
+    }
+}
+
 impl From<Failure> for TransportError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Online(error) => error.into(),
             Failure::Stalled(error) => error,
         }
-    }
-}
-
-/// A page that is being fetched; dropping it gives it up.
-struct Fetch(JoinHandle<Result<Answer, Failure>>);
-
-impl Fetch {
-    fn begin(service: &Arc<Service>, job: &Arc<Job>, url: Url) -> Self {
-        let (service, job) = (Arc::clone(service), Arc::clone(job));
-        Self(tokio::spawn(async move { service.timely_page(&job, url).await }))
-    }
-
-    async fn page(&mut self) -> Result<Answer, Failure> {
-        match (&mut self.0).await {
-            Ok(page) => page,
-            Err(error) => Err(Failure::Stalled(TransportError::Protocol { source: error.into() })),
-        }
-    }
-}
-
-impl Drop for Fetch {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

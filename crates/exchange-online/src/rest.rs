@@ -9,7 +9,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use exchange_cmdlets::BoxError;
+use futures_core::Stream;
 use secrecy::SecretString;
 use url::Url;
 use zeroize::Zeroizing;
@@ -18,10 +20,33 @@ use zeroize::Zeroizing;
 pub trait RestExchange: Send + Sync {
     /// Sends one request and gives the whole answer, whatever its status. Redirects are not followed.
     fn send(&self, request: RestRequest) -> RestFuture<'_>;
+
+    /// Sends one request and gives a good answer as soon as it begins, its body to follow; any other as a whole.
+    ///
+    /// Unless it is overridden the body of every answer comes as a whole.
+    fn open(&self, request: RestRequest) -> OpenFuture<'_> {
+        let answer = self.send(request);
+        Box::pin(async { answer.await.map(RestStream::whole) })
+    }
 }
 
 /// The answer to come.
 pub type RestFuture<'a> = Pin<Box<dyn Future<Output = Result<RestAnswer, RestError>> + Send + 'a>>;
+
+/// The beginning of an answer to come.
+pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<RestStream, RestError>> + Send + 'a>>;
+
+/// The body of an answer, decompressed, in pieces as they arrive. It ends with the body, or with an error.
+pub type RestBody = Pin<Box<dyn Stream<Item = Result<Bytes, RestError>> + Send>>;
+
+/// An answer that has begun.
+#[non_exhaustive]
+pub struct RestStream {
+    /// Status and headers, and the body when all of it is here.
+    pub answer: RestAnswer,
+    /// The body, when it is still to come.
+    pub more: Option<RestBody>,
+}
 
 /// The verbs the interface uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,6 +137,29 @@ impl RestRequest {
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
         Self { method, url, headers: Vec::new(), token: None, body: Zeroizing::default() }
+    }
+}
+
+impl RestStream {
+    /// Makes an answer all of which is here.
+    #[must_use]
+    pub const fn whole(answer: RestAnswer) -> Self {
+        Self { answer, more: None }
+    }
+
+    /// Makes an answer whose body is still to come.
+    #[must_use]
+    pub fn begun(head: RestAnswer, body: RestBody) -> Self {
+        Self { answer: head, more: Some(body) }
+    }
+}
+
+impl fmt::Debug for RestStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestStream")
+            .field("answer", &self.answer)
+            .field("more", &self.more.is_some())
+            .finish()
     }
 }
 

@@ -19,7 +19,7 @@ use crate::link::Territory;
 use crate::options::{Credential, OnlineOptions};
 use crate::password_key::{Module, PasswordKey, PasswordKeyError};
 use crate::request::EncodeError;
-use crate::rest::{Method, RestAnswer, RestExchange, RestRequest};
+use crate::rest::{Method, RestExchange, RestRequest, RestStream};
 use crate::sign_in::AccessError;
 use crate::token::{Token, TokenClaims, challenge};
 use crate::token_source::TokenSource;
@@ -151,18 +151,29 @@ impl Service {
 
     /// Gets one page of a cmdlet's output.
     pub(super) async fn page(&self, job: &Job, url: Url) -> Result<Answer, OnlineError> {
-        let answer = self.exchange(job, url).await?;
+        let answer = self.exchange(job, url, false).await?.answer;
         Answer::read(&answer).map_err(OnlineError::Answer)
     }
 
-    /// Sends a request until there is a good answer, or one that repeating does not better.
-    async fn exchange(&self, job: &Job, mut url: Url) -> Result<RestAnswer, OnlineError> {
+    /// Gets one page as soon as it begins to arrive.
+    pub(super) async fn open(&self, job: &Job, url: Url) -> Result<RestStream, OnlineError> {
+        self.exchange(job, url, true).await
+    }
+
+    /// Sends a request until there is a good answer, or one that repeating does not better; the good one is given as soon
+    /// as it begins if `early`.
+    async fn exchange(
+        &self,
+        job: &Job,
+        mut url: Url,
+        early: bool,
+    ) -> Result<RestStream, OnlineError> {
         let started = Instant::now();
         let mut token = self.token().await?;
         let (mut attempt, mut redirects, mut renewed) = (1, 0, false);
         loop {
-            let answer = match self.send(job, &url, &token).await {
-                Ok(answer) => answer,
+            let begun = match self.send(job, &url, &token, early).await {
+                Ok(begun) => begun,
                 Err(error) => {
                     let may = error.is_unsent() || job.repeat == Repeat::Always;
                     let insecure = matches!(error, crate::rest::RestError::Insecure { .. });
@@ -172,12 +183,13 @@ impl Service {
                     continue;
                 }
             };
+            let answer = &begun.answer;
             tracing::debug!(
                 cmdlet = %job.cmdlet, status = answer.status, id = %job.id,
                 request_id = answer.value("request-id"), "the service answered"
             );
             match answer.status {
-                200..=299 => return Ok(answer),
+                200..=299 => return Ok(begun),
                 301 | 302 | 307 | 308 => {
                     redirects += 1;
                     let location = answer
@@ -191,7 +203,7 @@ impl Service {
                 401 | 403 if !renewed => {
                     renewed = true;
                     let another = if answer.status == 401 {
-                        self.tokens.another(Some(&token), challenge(&answer).as_deref()).await
+                        self.tokens.another(Some(&token), challenge(answer).as_deref()).await
                     } else {
                         self.tokens.younger(&token, OLD_TOKEN).await
                     };
@@ -203,7 +215,7 @@ impl Service {
                 }
                 _ => {}
             }
-            let error = match Answer::read(&answer) {
+            let error = match Answer::read(answer) {
                 Err(error) => error,
                 Ok(_) => AnswerError::Malformed { expected: "a status that says what happened" },
             };
@@ -229,7 +241,8 @@ impl Service {
         job: &Job,
         url: &Url,
         token: &Token,
-    ) -> Result<RestAnswer, crate::rest::RestError> {
+        early: bool,
+    ) -> Result<RestStream, crate::rest::RestError> {
         let mut request = RestRequest::new(job.method, url.clone());
         request.headers.clone_from(&job.headers);
         request.headers.extend([
@@ -246,14 +259,18 @@ impl Service {
         request.token = Some(token.secret.clone());
         request.body = job.body.clone();
         let turn = self.turn().await;
-        let answer = self.rest.send(request).await;
+        let begun = match early {
+            true => self.rest.open(request).await,
+            false => self.rest.send(request).await.map(RestStream::whole),
+        };
+        // What still arrives holds nobody up: its reader may make other calls meanwhile.
         drop(turn);
-        let answer = answer?;
-        if (200..300).contains(&answer.status) {
+        let begun = begun?;
+        if (200..300).contains(&begun.answer.status) {
             lock(&self.pace).handle(Instant::now().into_std(), &Sign::Well);
         }
-        lock(&self.cookies).take(url, &answer);
-        Ok(answer)
+        lock(&self.cookies).take(url, &begun.answer);
+        Ok(begun)
     }
 
     /// Lets requests go to another host from now on.
@@ -281,7 +298,12 @@ impl Service {
     }
 
     /// Waits before another attempt; false, at once, when there is to be none.
-    async fn pause(&self, started: Instant, attempt: &mut u32, asked: Option<Duration>) -> bool {
+    pub(super) async fn pause(
+        &self,
+        started: Instant,
+        attempt: &mut u32,
+        asked: Option<Duration>,
+    ) -> bool {
         if *attempt >= self.options.max_attempts {
             return false;
         }
@@ -344,7 +366,7 @@ impl Service {
             repeat: Repeat::Always,
             id: Uuid::new_v4(),
         };
-        let answer = self.exchange(&job, url).await?;
+        let answer = self.exchange(&job, url, false).await?.answer;
         Module::read(&answer.body).ok_or(OnlineError::Module)
     }
 }

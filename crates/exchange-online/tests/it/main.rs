@@ -5,3 +5,4 @@ mod pages;
 mod properties;
 mod recordings;
 mod script;
+mod streaming;

@@ -1,0 +1,294 @@
+//! All of a list, page by page, row by row as they arrive.
+//!
+//! The next page is asked for as soon as its link is known, for links do not live long; its body waits in the connection
+//! until the rows before it were taken. A page whose body breaks off is asked for again, and what it gave already is left
+//! out by its GUID; so is everything given when a link is refused and the list has to be begun again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_stream::stream;
+use clixml::Value;
+use exchange_cmdlets::{CmdletCall, CmdletItem, CmdletStream, ErrorRecord, TransportError};
+use futures_util::StreamExt as _;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use url::Url;
+use uuid::Uuid;
+
+use super::service::{Job, Service};
+use super::{Failure, guid, items};
+use crate::answer::{Answer, check_type};
+use crate::error::{OnlineError, is_expired_page};
+use crate::link::{LinkError, Pages};
+use crate::page::{PageReader, PageRow};
+use crate::rest::{RestAnswer, RestBody, RestError, RestStream};
+
+/// Runs a cmdlet whose output is all of a list.
+pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'static> {
+    Box::pin(stream! {
+        let (job, first) = match service.prepare(&call).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                yield Err(error.into());
+                return;
+            }
+        };
+        let job = Arc::new(job);
+        let mut passes = Passes::default();
+        'pass: loop {
+            let mut pages = Pages::default();
+            let mut fetch = Fetch::begin(&service, &job, first.clone());
+            let (mut number, mut attempt, mut asked) = (0_u32, 1, Instant::now());
+            loop {
+                let mut page = match fetch.page().await {
+                    Ok(page) => page,
+                    Err(Failure::Online(error)) if number > 0 && is_expired_page(&error) => {
+                        if passes.again(service.options.max_restarts) {
+                            tracing::warn!(cmdlet = %job.cmdlet, %error, "a page was refused; beginning the list again");
+                            continue 'pass;
+                        }
+                        let restarts = passes.restarts;
+                        yield Err(OnlineError::Expired { restarts, source: error.into() }.into());
+                        return;
+                    }
+                    Err(failure) => {
+                        yield Err(failure.into());
+                        return;
+                    }
+                };
+                let mut next: Option<Next> = None;
+                let ended = loop {
+                    match page.rows(&service, &job).await {
+                        Ok(Some(rows)) => {
+                            if next.is_none()
+                                && let Some(link) = page.reader.link()
+                            {
+                                next = Some(Next::begin(&service, &job, &first, &pages, link));
+                            }
+                            for PageRow { value, fault } in rows {
+                                if passes.admits(&value) {
+                                    yield Ok(CmdletItem::Object(value));
+                                }
+                                if let Some(fault) = fault {
+                                    yield Ok(CmdletItem::Error(ErrorRecord::new(fault, "DoubledMember")));
+                                }
+                            }
+                        }
+                        Ok(None) => break page.end(),
+                        Err(failure) => break Err(failure),
+                    }
+                };
+                let answer = match ended {
+                    Ok(answer) => answer,
+                    Err(Failure::Online(OnlineError::NoAnswer(error)))
+                        if is_broken_off(&error) && passes.may_repeat_page() =>
+                    {
+                        if !service.pause(asked, &mut attempt, None).await {
+                            yield Err(OnlineError::NoAnswer(error).into());
+                            return;
+                        }
+                        passes.repeat_page();
+                        fetch = Fetch::begin(&service, &job, fetch.url.clone());
+                        continue;
+                    }
+                    Err(failure) => {
+                        yield Err(failure.into());
+                        return;
+                    }
+                };
+                number += 1;
+                passes.end_page();
+                let link = answer.next_link.clone();
+                for item in items(answer, false) {
+                    match item {
+                        CmdletItem::Object(value) if !passes.admits(&value) => {}
+                        item => yield Ok(item),
+                    }
+                }
+                let Some(link) = link else { return };
+                let next = next.unwrap_or_else(|| Next::begin(&service, &job, &first, &pages, &link));
+                let entered = next.0.and_then(|next| {
+                    pages.enter(&next.url, service.options.max_pages).map(|()| next)
+                });
+                match entered {
+                    Ok(next) => (fetch, attempt, asked) = (next, 1, Instant::now()),
+                    Err(error) => {
+                        yield Err(OnlineError::Link(error).into());
+                        return;
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Whether the connection, and not the answer, was what failed.
+const fn is_broken_off(error: &RestError) -> bool {
+    matches!(error, RestError::Lost { .. } | RestError::TimedOut { .. })
+}
+
+/// A page that has begun to arrive.
+struct Page {
+    head: RestAnswer,
+    body: Option<RestBody>,
+    reader: PageReader,
+}
+
+impl Page {
+    /// The rows that came next; `None` when the body has ended.
+    async fn rows(
+        &mut self,
+        service: &Service,
+        job: &Job,
+    ) -> Result<Option<Vec<PageRow>>, Failure> {
+        let piece = match &mut self.body {
+            None if self.head.body.is_empty() => return Ok(None),
+            None => std::mem::take(&mut self.head.body).into(),
+            Some(body) => {
+                let limit = service.options.stall_timeout;
+                match tokio::time::timeout(limit, body.next()).await {
+                    Err(_) => return Err(stalled(job, limit)),
+                    Ok(None) => return Ok(None),
+                    Ok(Some(Err(error))) => return Err(OnlineError::NoAnswer(error).into()),
+                    Ok(Some(Ok(piece))) => piece,
+                }
+            }
+        };
+        let mut rows = Vec::new();
+        if !piece.is_empty() {
+            check_type(&self.head).map_err(OnlineError::Answer)?;
+            self.reader.feed(&piece, &mut rows).map_err(OnlineError::Answer)?;
+        }
+        Ok(Some(rows))
+    }
+
+    /// Everything but the rows that were given.
+    fn end(self) -> Result<Answer, Failure> {
+        let head = self.head;
+        self.reader.end().map_err(|error| OnlineError::Answer(error.named(&head)).into())
+    }
+}
+
+fn stalled(job: &Job, after: std::time::Duration) -> Failure {
+    let what = format!("a page of {}", job.cmdlet);
+    Failure::Stalled(TransportError::Stalled { what, after })
+}
+
+/// A page that is asked for; dropping it gives it up.
+struct Fetch {
+    url: Url,
+    task: JoinHandle<Result<Page, Failure>>,
+}
+
+impl Fetch {
+    fn begin(service: &Arc<Service>, job: &Arc<Job>, url: Url) -> Self {
+        let (service, job, address) = (Arc::clone(service), Arc::clone(job), url.clone());
+        let task = tokio::spawn(async move {
+            let limit = service.options.stall_timeout;
+            match tokio::time::timeout(limit, service.open(&job, address)).await {
+                Ok(Ok(RestStream { answer: head, more: body })) => {
+                    Ok(Page { head, body, reader: PageReader::default() })
+                }
+                Ok(Err(error)) => Err(Failure::Online(error)),
+                Err(_) => Err(stalled(&job, limit)),
+            }
+        });
+        Self { url, task }
+    }
+
+    async fn page(&mut self) -> Result<Page, Failure> {
+        match (&mut self.task).await {
+            Ok(page) => page,
+            Err(error) => Err(Failure::Stalled(TransportError::Protocol { source: error.into() })),
+        }
+    }
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The page after the one that arrives, or why its link is not followed.
+struct Next(Result<Fetch, LinkError>);
+
+impl Next {
+    fn begin(
+        service: &Arc<Service>,
+        job: &Arc<Job>,
+        first: &Url,
+        pages: &Pages,
+        link: &str,
+    ) -> Self {
+        let url = service.territory().enter(first, link).and_then(|url| {
+            pages.check(&url, service.options.max_pages)?;
+            Ok(url)
+        });
+        Self(url.map(|url| Fetch::begin(service, job, url)))
+    }
+}
+
+/// What was given of a list, so that reading again gives nothing twice.
+#[derive(Debug, Default)]
+struct Passes {
+    restarts: u32,
+    /// The GUIDs of earlier passes, and of pages that broke off.
+    earlier: HashSet<Uuid>,
+    /// Those of this pass.
+    current: HashSet<Uuid>,
+    /// Those of this page.
+    page: Vec<Uuid>,
+    /// Something was given that cannot be recognised again.
+    nameless: bool,
+    /// Something of this page was.
+    page_is_nameless: bool,
+}
+
+impl Passes {
+    /// Begins again, if that may be done.
+    fn again(&mut self, limit: u32) -> bool {
+        if self.nameless || self.page_is_nameless || self.restarts >= limit {
+            return false;
+        }
+        self.restarts += 1;
+        self.page.clear();
+        self.earlier.extend(self.current.drain());
+        true
+    }
+
+    fn may_repeat_page(&self) -> bool {
+        !self.page_is_nameless
+    }
+
+    /// Begins the page again.
+    fn repeat_page(&mut self) {
+        for id in self.page.drain(..) {
+            self.current.remove(&id);
+            self.earlier.insert(id);
+        }
+    }
+
+    fn end_page(&mut self) {
+        self.page.clear();
+        self.nameless |= std::mem::take(&mut self.page_is_nameless);
+    }
+
+    /// Whether an object is to be given. One that comes twice in one pass is: whoever counts on GUIDs has to see that.
+    fn admits(&mut self, value: &Value) -> bool {
+        match guid(value) {
+            None => self.page_is_nameless = true,
+            Some(id) => {
+                let new = self.current.insert(id);
+                if new {
+                    self.page.push(id);
+                }
+                if new && self.earlier.contains(&id) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
