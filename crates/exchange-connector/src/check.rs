@@ -138,7 +138,12 @@ async fn check_side(inner: &Inner) -> CheckReport {
     let kind = kind(inner);
     if let Some(url) = inner.url() {
         report.server = url.host_str().map(str::to_owned);
-        if !report.reach(url, inner.remote().and_then(Remote::proxy)).await {
+        if !inner.environment.is_plain() {
+            // What listens to the network, or stands in its place, knows of exchanges alone.
+            let detail = Some("not tried apart from the session".to_owned());
+            report.good("resolve", detail.clone());
+            report.good("connect", detail);
+        } else if !report.reach(url, inner.remote().and_then(Remote::proxy)).await {
             report.skip_the_rest(kind);
             return report;
         }

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::check::{self, CheckReport};
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::export::{Export, Mode};
 use crate::import::{self, ImportRequest, ImportStream};
@@ -37,6 +38,7 @@ pub struct Connector {
 /// What the clones share.
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
+    pub(crate) environment: Environment,
     pub(crate) recovery: Recovery,
     /// The service's side of a hybrid organisation, with settings of its own.
     pub(crate) online: Option<Arc<Self>>,
@@ -66,16 +68,25 @@ impl Connector {
     /// # Errors
     ///
     /// [`Error::Settings`] when the settings name a file that cannot be read, or a certificate that is not there.
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        Self::open_in(settings, Environment::default()).await
+    }
+
+    /// The same in another environment, for sessions that are recorded or replayed.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
     #[expect(
         clippy::unused_async,
         reason = "opening may come to wait, callers should not have to change"
     )]
-    pub async fn open(settings: Settings) -> Result<Self, Error> {
+    pub async fn open_in(settings: Settings, environment: Environment) -> Result<Self, Error> {
         let online = match settings.online_alone() {
-            Some(alone) => Some(Arc::new(Inner::open(alone, None)?)),
+            Some(alone) => Some(Arc::new(Inner::open(alone, &environment, None)?)),
             None => None,
         };
-        Ok(Self { inner: Arc::new(Inner::open(settings, online)?) })
+        Ok(Self { inner: Arc::new(Inner::open(settings, &environment, online)?) })
     }
 
     /// Uses a transport that is already open, for other backends and for tests.
@@ -84,7 +95,14 @@ impl Connector {
     #[must_use]
     pub fn with_transport(settings: Settings, transport: Arc<dyn CmdletTransport>) -> Self {
         let settings = settings.own_alone();
-        Self { inner: Arc::new(Inner::new(settings, Backend::Given(transport), None)) }
+        Self {
+            inner: Arc::new(Inner::new(
+                settings,
+                Environment::default(),
+                Backend::Given(transport),
+                None,
+            )),
+        }
     }
 
     /// The settings in use.
@@ -190,20 +208,31 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Inner {
-    fn open(settings: Settings, online: Option<Arc<Self>>) -> Result<Self, Error> {
+    fn open(
+        settings: Settings,
+        environment: &Environment,
+        online: Option<Arc<Self>>,
+    ) -> Result<Self, Error> {
         let backend = match &settings.infrastructure {
             Infrastructure::Cloud(cloud) => {
                 Backend::Cloud(Box::new(Online::new(&settings, cloud)?))
             }
             Infrastructure::OnPremises(_) | Infrastructure::Hybrid(_) => {
-                Backend::Remote(Box::new(Remote::new(&settings)?))
+                Backend::Remote(Box::new(Remote::new(&settings, environment)?))
             }
         };
-        Ok(Self::new(settings, backend, online))
+        Ok(Self::new(settings, environment.clone(), backend, online))
     }
 
-    fn new(settings: Settings, backend: Backend, online: Option<Arc<Self>>) -> Self {
+    fn new(
+        settings: Settings,
+        environment: Environment,
+        backend: Backend,
+        online: Option<Arc<Self>>,
+    ) -> Self {
         let pace = match &backend {
+            // Limits count on servers that are there.
+            _ if !environment.is_plain() => Pace::new(settings.max_sessions),
             Backend::Given(_) => Pace::new(settings.max_sessions),
             Backend::Remote(remote) => {
                 let (host, account) = remote.account();
@@ -217,7 +246,7 @@ impl Inner {
         let recovery = Recovery::default();
         let recovery = recovery.patience(settings.stall_timeout.min(recovery.patience));
         let (session, was_open) = (Mutex::new(None), AtomicBool::new(false));
-        Self { settings, recovery, online, backend, pace, session, was_open }
+        Self { settings, environment, recovery, online, backend, pace, session, was_open }
     }
 
     /// The session in use; opens one when there is none, the last one failed, or it was idle for too long.
@@ -266,7 +295,7 @@ impl Inner {
             };
             let now = Instant::now().into_std();
             attempts.failed(now);
-            match recovery.decide(purpose, &failure, &attempts, now, chance()) {
+            match recovery.decide(purpose, &failure, &attempts, now, self.environment.chance()) {
                 Decision::Again(again) => {
                     let (wait, reason) = (again.after, error.report());
                     tracing::warn!(?wait, %reason, "no session can be opened now; trying again");
@@ -364,9 +393,3 @@ impl Inner {
 
 /// How long somebody who looks on waits while the account has too many sessions.
 const IMPATIENCE: Duration = Duration::from_secs(10);
-
-/// A number that spreads waits.
-pub(crate) fn chance() -> u32 {
-    // The time-dependent part of a UUID of version 4 is its randomness, and nothing depends on how good that is here.
-    uuid::Uuid::new_v4().as_fields().0
-}

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use crate::connector::{Inner, InvokeStream, chance};
+use crate::connector::{Inner, InvokeStream};
 use crate::error::{Error, RequestError, report};
 use crate::outcome::OutcomeError;
 use crate::parameters::{argument_from_json, argument_from_text, is_switch};
@@ -169,7 +169,7 @@ pub(crate) fn invoke(inner: Arc<Inner>, request: InvokeRequest) -> InvokeStream 
                     attempts.failed(now);
                     let failure = Failure::of(error);
                     if let Decision::Again(again) =
-                        inner.recovery.decide(purpose, &failure, &attempts, now, chance())
+                        inner.recovery.decide(purpose, &failure, &attempts, now, inner.environment.chance())
                     {
                         drop(items);
                         tracing::warn!(%cmdlet, reason = %report(error), "trying again");

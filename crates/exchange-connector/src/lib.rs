@@ -61,6 +61,7 @@
 mod change;
 mod check;
 mod connector;
+mod environment;
 mod error;
 mod export;
 mod import;
@@ -79,11 +80,12 @@ pub mod settings;
 pub mod text;
 mod value;
 
-pub use exchange_cmdlets;
+pub use {exchange_cmdlets, psrp_client};
 
 pub use change::{Attributes, Change, ObjectChange};
 pub use check::{CheckReport, CheckStatus, CheckStep};
 pub use connector::{Connector, InvokeStream};
+pub use environment::Environment;
 pub use error::{BoxError, Error, RequestError, report};
 pub use export::{Export, Summary};
 pub use import::{ImportError, ImportRequest, ImportStream};

@@ -19,7 +19,7 @@ use exchange_cmdlets::{
 };
 use psrp_client::psrp::{self, Command, PowerShell};
 use psrp_client::wsman::client::{
-    ClientOptions, Credentials, Error as HttpError, HttpClient, KerberosOptions, Proxy,
+    ClientOptions, Credentials, Error as HttpError, Exchange, HttpClient, KerberosOptions, Proxy,
     ShellOptions, list_shells,
 };
 use psrp_client::wsman::{ResourceUri, ShellId};
@@ -32,6 +32,7 @@ pub(crate) use self::failure::is_untrusted;
 use self::failure::{NotOpened, open_failed, run_failed};
 pub(crate) use self::left_over::LeftOver;
 use self::load::Way;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::schema::Family;
 use crate::settings::{
@@ -44,7 +45,8 @@ use crate::value::list_argument;
 pub(crate) struct Remote {
     url: Url,
     username: String,
-    http: Arc<HttpClient>,
+    exchange: Arc<dyn Exchange>,
+    proxy: Option<Proxy>,
     shell: ShellOptions,
     pool: PoolOptions,
     kind: EndpointKind,
@@ -60,7 +62,10 @@ pub(crate) struct Remote {
 const CONNECTIONS_PER_SESSION: usize = 3;
 
 impl Remote {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Result<Self, SettingsError> {
         let Some(endpoint) = settings.endpoint() else {
             return Err(SettingsError::NotAvailable {
                 key: "infrastructure_type".to_owned(),
@@ -68,14 +73,26 @@ impl Remote {
                 remedy: "use \"OnPremises\" or \"Hybrid\"".to_owned(),
             });
         };
-        let http = HttpClient::new(client_options(endpoint, settings.max_sessions))
-            .map_err(|error| refused(endpoint, &error))?;
+        let mut proxy = None;
+        let exchange = environment.exchange(|| {
+            let http = HttpClient::new(client_options(endpoint, settings.max_sessions))
+                .map_err(|error| refused(endpoint, &error))?;
+            proxy = http.proxy().cloned();
+            Ok::<Arc<dyn Exchange>, SettingsError>(Arc::new(http))
+        })?;
+        let mut shell = shell_options(endpoint).operation_timeout(settings.operation_timeout);
+        let mut pool = PoolOptions::default().stall_timeout(settings.stall_timeout);
+        if let Some(seed) = environment.seed() {
+            shell = shell.ids(Arc::clone(seed) as _);
+            pool = pool.danger_seed(Arc::clone(seed));
+        }
         Ok(Self {
             url: endpoint.url.clone(),
             username: endpoint.username.clone(),
-            http: Arc::new(http),
-            shell: shell_options(endpoint).operation_timeout(settings.operation_timeout),
-            pool: PoolOptions::default().stall_timeout(settings.stall_timeout),
+            exchange,
+            proxy,
+            shell,
+            pool,
             kind: endpoint.kind,
             families: Family::of(&settings.infrastructure),
             loaded: Mutex::new(None),
@@ -90,7 +107,7 @@ impl Remote {
 
     /// The proxy before the endpoint.
     pub(crate) fn proxy(&self) -> Option<&Proxy> {
-        self.http.proxy()
+        self.proxy.as_ref()
     }
 
     /// The host and the account, by which the server counts.
@@ -109,7 +126,8 @@ impl Remote {
     /// Opens a session in a task of its own: a server that is asked for a shell makes one whether or not somebody still
     /// waits for it, and [`Self::close_unused`] has to see it closed.
     async fn open_once(&self) -> Result<RunspacePool, NotOpened> {
-        let opening = RunspacePool::open(self.http.clone(), self.shell.clone(), self.pool.clone());
+        let opening =
+            RunspacePool::open(self.exchange.clone(), self.shell.clone(), self.pool.clone());
         let (kind, families, known) = (self.kind, self.families, self.loaded());
         let (tell, told) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -154,7 +172,7 @@ impl Remote {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.iter().map(|pool| pool.id().uuid().into()).collect()
         };
-        let shells = list_shells(&*self.http, &self.shell).await?;
+        let shells = list_shells(&*self.exchange, &self.shell).await?;
         let others = shells.into_iter().filter(|shell| {
             shell.shell_id.as_ref().is_none_or(|id| !open.iter().any(|own| own.uuid() == id.uuid()))
         });

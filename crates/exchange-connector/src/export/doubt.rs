@@ -5,7 +5,7 @@
 //! A create is the case that matters: what it made is looked for, on the domain controller that it was sent to, and only
 //! if it is not there is it made.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use exchange_cmdlets::{ErrorClass, Retry};
 
@@ -52,7 +52,8 @@ impl Work<'_> {
         if let Some(made) = self.existing(task, begun).await? {
             return Ok(Some(made));
         }
-        let age = begun.begun.and_then(|begun| SystemTime::now().duration_since(begun).ok());
+        let age =
+            begun.begun.and_then(|begun| self.inner.environment.now().duration_since(begun).ok());
         let age = age.unwrap_or_default();
         // The service does not show a new mailbox everywhere at once.
         if task.family == Family::OnlineMailbox && age < VISIBLE_WITHIN {

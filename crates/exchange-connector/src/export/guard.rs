@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::Opening;
 use super::prepare::Prepared;
-use crate::connector::chance;
 use crate::error::Error;
 use crate::managed::is_system;
 use crate::schema::Family;
@@ -67,7 +66,13 @@ async fn count(opening: &mut Opening<'_>) -> Result<Result<u64, String>, Arc<Err
         };
         let now = Instant::now().into_std();
         attempts.failed(now);
-        match recovery.decide(Purpose::Read, &failure, &attempts, now, chance()) {
+        match recovery.decide(
+            Purpose::Read,
+            &failure,
+            &attempts,
+            now,
+            opening.inner.environment.chance(),
+        ) {
             Decision::Again(again) => tokio::time::sleep(again.after).await,
             Decision::GiveUp(_) => return Ok(Err(reason)),
         }

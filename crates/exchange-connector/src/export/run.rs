@@ -11,7 +11,6 @@ use exchange_cmdlets::{CmdletCall, ParameterValue, TransportError};
 use tokio::time::Instant;
 
 use super::Work;
-use crate::connector::chance;
 use crate::error::report;
 use crate::session::{Reply, Session};
 use crate::text::sanitized;
@@ -28,7 +27,7 @@ impl Work<'_> {
             attempts.failed(now);
             let recovery = &self.inner.recovery;
             let Decision::Again(again) =
-                recovery.decide(purpose, &failure, &attempts, now, chance())
+                recovery.decide(purpose, &failure, &attempts, now, self.inner.environment.chance())
             else {
                 return result;
             };

@@ -27,7 +27,7 @@ use super::join::{BATCH, Extras};
 use super::plan::{Part, Plan, Scope};
 use super::run::{Accepted, Run, Taken};
 use crate::change::{Change, ObjectChange};
-use crate::connector::{Inner, chance};
+use crate::connector::Inner;
 use crate::error::{Error, report};
 use crate::session::Session;
 use crate::text::sanitized;
@@ -82,7 +82,7 @@ impl Reader {
         let session = inner.session().await?;
         let joins = plan.parts.iter().any(|part| part.other_readers().next().is_some());
         let side = if joins { Some(Arc::new(inner.open_session().await?)) } else { None };
-        let mut run = Run::new();
+        let mut run = Run::new(inner.environment.now());
         run.over(&session);
         Ok(Self {
             inner,
@@ -291,7 +291,13 @@ impl Reader {
         let now = Instant::now().into_std();
         self.attempts.failed(now);
         let recovery = &self.inner.recovery;
-        recovery.decide(Purpose::Read, failure, &self.attempts, now, chance())
+        recovery.decide(
+            Purpose::Read,
+            failure,
+            &self.attempts,
+            now,
+            self.inner.environment.chance(),
+        )
     }
 
     async fn prepare(&mut self, again: Again, reason: &str) {
@@ -358,7 +364,13 @@ impl Reader {
             let now = Instant::now().into_std();
             attempts.failed(now);
             let recovery = &self.inner.recovery;
-            match recovery.decide(Purpose::Read, &failure, &attempts, now, chance()) {
+            match recovery.decide(
+                Purpose::Read,
+                &failure,
+                &attempts,
+                now,
+                self.inner.environment.chance(),
+            ) {
                 Decision::GiveUp(_) => return Err(missing.reason),
                 Decision::Again(again) => {
                     tracing::warn!(reason = %missing.reason, wait = ?again.after, "reading again");

@@ -68,8 +68,8 @@ struct Key {
 const MAX_OBJECTS: usize = 20_000_000;
 
 impl Run {
-    pub(super) fn new() -> Self {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    pub(super) fn new(now: SystemTime) -> Self {
+        let started = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self {
             servers: Servers::None,
             started,
