@@ -8,6 +8,7 @@ mod import;
 mod journal;
 mod plan;
 mod recovery;
+#[cfg(test)]
 mod replay;
 mod simulated;
 mod support;

@@ -11,6 +11,8 @@ use exchange_connector::{Connector, Environment, ImportRequest, Operation, Setti
 use exchange_sim::{SimOptions, Simulator};
 use futures_util::StreamExt as _;
 
+type Listener = Arc<Recorder<Arc<dyn Exchange>>>;
+
 const NOW: SystemTime = UNIX_EPOCH;
 
 /// What a connector says to everything that it can do.
@@ -33,7 +35,7 @@ async fn run(settings: &Settings, environment: Environment) -> Vec<String> {
 async fn recorded() -> (Settings, Recording, Arc<Seed>, Vec<String>) {
     let simulator = Simulator::start(SimOptions::default().mailboxes(5)).await.unwrap();
     let settings = Settings::from_toml_str(&simulator.settings_toml()).unwrap();
-    let recorder: Arc<OnceLock<Arc<Recorder<Arc<dyn Exchange>>>>> = Arc::default();
+    let recorder: Arc<OnceLock<Listener>> = Arc::default();
     let seed = Arc::new(Seed::danger_predictable(7));
     let listening = Arc::clone(&recorder);
     let environment =
