@@ -3,6 +3,7 @@
 mod layers;
 mod spec;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -34,6 +35,8 @@ enum Subject {
     Layers,
     /// Cited sections of specifications exist under that number and title
     Spec,
+    /// The recorded fixtures hold nothing but stand-ins
+    Fixtures,
     /// Licences, sources and bans of the dependencies
     Deny,
     /// No warnings of the compiler and of clippy
@@ -89,6 +92,7 @@ impl Subject {
             Self::Fmt => run(&mut cargo(&["fmt", "--all", "--check"])),
             Self::Layers => layers::check(),
             Self::Spec => spec::check(),
+            Self::Fixtures => fixtures(),
             Self::Deny => deny(),
             Self::Lint => lint(),
             Self::Doc => run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"])
@@ -96,6 +100,16 @@ impl Subject {
             Self::Test => run(&mut cargo(&["test", "--workspace"])),
         }
     }
+}
+
+/// Looks for leaks in the recorded fixtures.
+fn fixtures() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    if !folder.exists() {
+        eprintln!("there are no fixtures yet");
+        return Ok(());
+    }
+    crate::scrub::check(&[folder], &[])
 }
 
 /// Everything in the lock file is fetched before, also what only other systems need, so that the check itself takes no

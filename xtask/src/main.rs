@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask ci` runs what has to hold before a change goes in, each part of it also alone as `cargo xtask check`;
 //! `inspect` reads recordings; `conformance` compares this workspace with recordings and with Microsoft's engine;
-//! `fuzz` runs the fuzz targets; `bench` measures how fast mailboxes are decoded.
+//! `fuzz` runs the fuzz targets; `bench` measures how fast mailboxes are decoded; `scrub` makes recordings safe to share.
 
 mod bench;
 mod check;
@@ -10,6 +10,7 @@ mod conformance;
 mod fuzz;
 mod inspect;
 mod process;
+mod scrub;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     /// Measure how fast mailboxes are decoded, beside what limits it
     Bench(bench::Bench),
+    /// Copy recordings without what nobody else may see
+    Scrub(scrub::Scrub),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Conformance(conformance) => conformance.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Scrub(scrub) => scrub.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,259 @@
+//! Bytes, and texts in which bytes are packed as base64 or hexadecimal digits.
+
+use std::io::{Read as _, Write as _};
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use uuid::Uuid;
+
+use super::Walk;
+use crate::scrub::property::Class;
+
+/// Bytes that a packed part may unpack into.
+const MAX_UNPACKED: u64 = 64 << 20;
+/// Signs of a run that is tried as base64 or hexadecimal digits.
+const MIN_PACKED: usize = 16;
+/// Letters that make a text of bytes among others.
+const MIN_TEXT: usize = 4;
+
+/// What bytes hold.
+enum Content {
+    Certificate,
+    Gzip,
+    Text(String),
+    /// Text of two bytes a unit, little-endian.
+    Wide(String),
+    Guid,
+    Other,
+}
+
+impl Content {
+    fn of(bytes: &[u8]) -> Self {
+        if is_certificate(bytes) {
+            return Self::Certificate;
+        }
+        if bytes.starts_with(&[0x1f, 0x8b, 8]) {
+            return Self::Gzip;
+        }
+        if let Some(text) = wide_text(bytes) {
+            return Self::Wide(text);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if is_readable(text) => Self::Text(text.to_owned()),
+            _ if bytes.len() == 16 => Self::Guid,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn is_certificate(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x82, high, low, rest @ ..] => {
+            usize::from(u16::from_be_bytes([*high, *low])) == rest.len() && rest.len() > 64
+        }
+        _ => false,
+    }
+}
+
+fn is_readable(text: &str) -> bool {
+    let odd = |sign: char| sign.is_control() && !matches!(sign, '\r' | '\n' | '\t' | '\0');
+    text.len() >= MIN_TEXT && !text.contains(odd) && text.contains(char::is_alphanumeric)
+}
+
+fn wide_text(bytes: &[u8]) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let plain = pairs.iter().filter(|[_, high]| *high == 0).count();
+    if !rest.is_empty() || pairs.len() < MIN_TEXT || plain * 2 < pairs.len() {
+        return None;
+    }
+    let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
+    let text: String = char::decode_utf16(units).collect::<Result<_, _>>().ok()?;
+    is_readable(&text).then_some(text)
+}
+
+fn to_wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+impl Walk<'_> {
+    /// Walks through bytes of any content.
+    pub(in crate::scrub) fn bytes(&mut self, class: Class, bytes: &[u8]) -> Option<Vec<u8>> {
+        match Content::of(bytes) {
+            Content::Certificate => self.visitor.certificate(&self.place, bytes),
+            Content::Gzip => self.gzip(class, bytes),
+            Content::Text(text) => self.text(class, &text).map(String::into_bytes),
+            Content::Wide(text) => self.text(class, &text).map(|text| to_wide(&text)),
+            Content::Guid => {
+                let guid = Uuid::from_bytes_le(bytes.try_into().ok()?);
+                let replaced = self.visitor.guid(&self.place, guid).map(|guid| guid.to_bytes_le());
+                let replaced = replaced.or_else(|| {
+                    let guid = self.visitor.guid(&self.place, Uuid::from_slice(bytes).ok()?)?;
+                    Some(guid.into_bytes())
+                });
+                replaced.map(Vec::from)
+            }
+            Content::Other => self.strings_in(bytes),
+        }
+    }
+
+    fn gzip(&mut self, class: Class, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut plain = Vec::new();
+        // What cannot be unpacked to its end holds what came before.
+        let unpacked = MultiGzDecoder::new(bytes).take(MAX_UNPACKED).read_to_end(&mut plain);
+        if unpacked.is_err() && plain.is_empty() {
+            return None;
+        }
+        let replaced = self.bytes(class, &plain)?;
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(&replaced).ok()?;
+        packer.finish().ok()
+    }
+
+    /// Walks through the texts that stand among other bytes, of one or two bytes a letter.
+    fn strings_in(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut out = bytes.to_vec();
+        let mut changed = false;
+        for (range, is_wide) in strings(bytes) {
+            let Some(found) = bytes.get(range.clone()) else { continue };
+            let text = if is_wide {
+                wide_text(found)
+            } else {
+                std::str::from_utf8(found).ok().map(str::to_owned)
+            };
+            let Some(replaced) = text.and_then(|text| self.text(Class::Free, &text)) else {
+                continue;
+            };
+            let replaced = if is_wide { to_wide(&replaced) } else { replaced.into_bytes() };
+            if let Some(target) = out.get_mut(range).filter(|target| target.len() == replaced.len())
+            {
+                target.copy_from_slice(&replaced);
+                changed = true;
+            }
+        }
+        changed.then_some(out)
+    }
+
+    /// Walks through what is packed in `text`, and through the text around it.
+    pub(super) fn around_packed(&mut self, class: Class, text: &str) -> Option<String> {
+        let mut out = String::with_capacity(text.len());
+        let mut changed = false;
+        let mut at = 0;
+        for range in candidates(text) {
+            let part = text.get(range.clone()).unwrap_or_default();
+            // Whether something is packed there is known before, so that the text around it is not cut for nothing.
+            let Some(packed) = Packed::of(part) else { continue };
+            changed |= self.push(class, text.get(at..range.start).unwrap_or_default(), &mut out);
+            match self.bytes(class, &packed.bytes) {
+                Some(replaced) => {
+                    out.push_str(&packed.write(&replaced));
+                    changed = true;
+                }
+                None => out.push_str(part),
+            }
+            at = range.end;
+        }
+        changed |= self.push(class, text.get(at..).unwrap_or_default(), &mut out);
+        changed.then_some(out)
+    }
+
+    fn push(&mut self, class: Class, text: &str, out: &mut String) -> bool {
+        let replaced =
+            if text.is_empty() { None } else { self.visitor.text(&self.place, class, text) };
+        out.push_str(replaced.as_deref().unwrap_or(text));
+        replaced.is_some()
+    }
+}
+
+/// Bytes that stand in a text, and how.
+struct Packed<'t> {
+    bytes: Vec<u8>,
+    part: &'t str,
+    is_hex: bool,
+}
+
+impl<'t> Packed<'t> {
+    /// Unpacks `part`, if something that a walk can follow is packed in it.
+    fn of(part: &'t str) -> Option<Self> {
+        let hex = unhex(part).map(|bytes| Self { bytes, part, is_hex: true });
+        let base64 = || {
+            let bytes = STANDARD.decode(part).ok()?;
+            Some(Self { bytes, part, is_hex: false })
+        };
+        hex.or_else(base64).filter(Self::is_worth_it)
+    }
+
+    fn is_worth_it(&self) -> bool {
+        match Content::of(&self.bytes) {
+            Content::Certificate | Content::Gzip | Content::Wide(_) => true,
+            // Sixteen bytes in base64 with their filling are a GUID; digits are looked at as a hash.
+            Content::Guid => !self.is_hex && self.part.ends_with("=="),
+            // Words in a row make some bytes too, but those are hardly ever text.
+            Content::Text(text) => text.len() >= 8 && text.is_ascii() || text.len() >= 16,
+            Content::Other => false,
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> String {
+        if !self.is_hex {
+            return STANDARD.encode(bytes);
+        }
+        let upper = self.part.contains(|digit: char| digit.is_ascii_uppercase());
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if upper { digits.to_ascii_uppercase() } else { digits }
+    }
+}
+
+fn unhex(part: &str) -> Option<Vec<u8>> {
+    let (pairs, odd) = part.as_bytes().as_chunks::<2>();
+    let digit = |sign: u8| char::from(sign).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes.filter(|_| odd.is_empty())
+}
+
+/// Returns the runs of a text that may be base64 or hexadecimal digits.
+fn candidates(text: &str) -> Vec<Range<usize>> {
+    let is_packed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    runs(text.as_bytes(), MIN_PACKED, is_packed)
+}
+
+/// Returns the runs of at least `min` bytes that satisfy `wanted`.
+fn runs(bytes: &[u8], min: usize, wanted: impl Fn(u8) -> bool) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for (at, byte) in bytes.iter().chain(std::iter::once(&0)).enumerate() {
+        if at == bytes.len() || !wanted(*byte) {
+            if at - start >= min {
+                runs.push(start..at);
+            }
+            start = at + 1;
+        }
+    }
+    runs
+}
+
+/// Returns the texts among `bytes`; true for those of two bytes a letter.
+fn strings(bytes: &[u8]) -> Vec<(Range<usize>, bool)> {
+    let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    let mut found: Vec<(Range<usize>, bool)> =
+        runs(bytes, MIN_TEXT, printable).into_iter().map(|range| (range, false)).collect();
+    let mut at = 0;
+    while at + 1 < bytes.len() {
+        let is_unit = |at: usize| {
+            bytes.get(at).is_some_and(|low| printable(*low)) && bytes.get(at + 1) == Some(&0)
+        };
+        let mut end = at;
+        while is_unit(end) {
+            end += 2;
+        }
+        if end - at >= MIN_TEXT * 2 {
+            found.push((at..end, true));
+        }
+        at = end.max(at + 1);
+    }
+    found
+}
