@@ -113,6 +113,13 @@ pub(crate) struct Import {
     /// Only objects that match this OPATH filter, which Exchange evaluates, such as `CustomAttribute1 -eq 'x'`.
     #[arg(long, value_name = "OPATH")]
     pub(crate) filter: Option<String>,
+    /// Tells only what changed since the last import with this file, deletes too; everything the first time. The file is
+    /// written when the import is complete.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// With --state, tells everything all the same, and believes any number of deletes.
+    #[arg(long, requires = "state")]
+    pub(crate) full: bool,
     /// Writes the lines to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

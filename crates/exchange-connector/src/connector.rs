@@ -142,7 +142,7 @@ impl Connector {
     /// [`ImportError::Incomplete`](crate::ImportError::Incomplete), or with another error alone when nothing was read.
     #[must_use]
     pub fn import(&self, request: ImportRequest) -> ImportStream {
-        import::import(Arc::clone(&self.inner), &request)
+        import::import(Arc::clone(&self.inner), request)
     }
 
     /// Applies operations in order; one outcome each.

@@ -136,6 +136,17 @@ pub enum RequestError {
         /// What works today.
         instead: &'static str,
     },
+    /// What an earlier import left cannot be gone on from.
+    #[error(
+        "the state {} cannot be gone on from: {reason}; --full reads everything and writes a new one",
+        path.display()
+    )]
+    State {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The cmdlet's name or its arguments cannot be sent.
     #[error("{problem}")]
     Arguments {

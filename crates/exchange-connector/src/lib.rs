@@ -52,10 +52,6 @@
 //!   never repeats such a write.
 //! - A plan writes nothing, and no secret stands in what it prints.
 //!
-//! # What there is not yet
-//!
-//! Imports of changes alone are understood in requests, and refused as not available.
-//!
 //! There are no features.
 
 mod change;

@@ -44,6 +44,12 @@ fn request(options: Import) -> ImportRequest {
     if let Some(filter) = options.filter {
         request = request.filter(filter);
     }
+    if let Some(state) = options.state {
+        request = request.state(state);
+    }
+    if options.full {
+        request = request.full();
+    }
     request
 }
 

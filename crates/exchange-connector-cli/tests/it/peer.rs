@@ -382,3 +382,29 @@ fn a_lost_answer_to_the_creation_of_a_shell_leaves_none_behind() {
     run(&["--config", &config, "import"], "").expect_code(0);
     assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
 }
+
+#[test]
+fn changes_alone_are_told_of_an_independent_server() {
+    let Some(peer) = Peer::start(&["--mailboxes", "40"]) else { return };
+    let folder = Folder::new();
+    let config = folder.write("settings.toml", &peer.settings("OnPremises", "Negotiate", "New"));
+    let state = folder.write("unused", "").replace("unused", "import.state");
+    let import = ["--config", &config, "import", "--state", &state];
+    let all = run(&import, "").expect_code(0);
+    assert_eq!(all.of_type("object").len(), 40);
+    assert!(run(&import, "").expect_code(0).of_type("object").is_empty());
+
+    let ids: Vec<_> = all.of_type("object").iter().map(|line| line["id"].clone()).collect();
+    let input = [
+        json!({"operation": "update", "id": ids[4], "attributes": {"DisplayName": "New Name"}}),
+        json!({"operation": "delete", "id": ids[9]}),
+    ];
+    let input = input.map(|line| line.to_string()).join("\n");
+    run(&["--config", &config, "export", "--input", "-"], &input).expect_code(0);
+    let changes = run(&import, "").expect_code(0);
+    let told: Vec<_> =
+        changes.of_type("object").iter().map(|line| (&line["change"], &line["id"])).collect();
+    assert_eq!(told, [(&json!("upsert"), &ids[4]), (&json!("delete"), &ids[9])]);
+    let last = changes.last();
+    assert_eq!((&last["objects"], &last["deletes"]), (&json!(1), &json!(1)));
+}

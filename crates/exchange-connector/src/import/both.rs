@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::plan::{check_names, known_classes};
+use super::state;
 use super::{ImportError, ImportRequest, ImportStream, import_side};
 use crate::change::{Attributes, Change, ObjectChange};
 use crate::connector::Inner;
@@ -39,7 +40,7 @@ pub(super) fn import(
             yield Err(ImportError::Open(error));
             return;
         }
-        let mut changes = import_side(online, &there);
+        let mut changes = import_side(online, there);
         while let Some(change) = changes.next().await {
             match join.keep(change) {
                 Ok(Some(line)) => yield Ok(line),
@@ -50,7 +51,7 @@ pub(super) fn import(
                 }
             }
         }
-        let mut changes = import_side(inner, &own);
+        let mut changes = import_side(inner, own);
         while let Some(change) = changes.next().await {
             match join.give(change) {
                 Ok(lines) => {
@@ -73,6 +74,15 @@ pub(super) fn import(
             yield Err(error);
         }
     })
+}
+
+/// What decides which objects are told, and what about them.
+pub(super) fn scope(settings: &Settings, request: &ImportRequest) -> String {
+    let ImportRequest { classes, attributes, filter, .. } = request;
+    let asked = format!("{classes:?} {attributes:?} {filter:?}");
+    let authority = settings.online_side().map(|side| &side.authority);
+    let by = format!("{:?} {authority:?}", settings.excluded_smtp_domains);
+    state::scope([asked, by])
 }
 
 /// What is asked of each side.
@@ -100,8 +110,9 @@ impl Plan {
             classes: Vec::new(),
             attributes: wanted.as_deref().map(|names| readable(families, names)),
             filter: None,
-            state: request.state.clone(),
-            full: request.full,
+            // Changes alone are told of the objects as they are when they are joined.
+            state: None,
+            full: true,
         };
         let (own, there) = (side(own_families), side(&[Family::OnlineMailbox]));
         let authority = settings.online_side().map(|side| side.authority.clone());

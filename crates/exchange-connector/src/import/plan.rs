@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::ImportRequest;
 use super::join::Extras;
 use super::run::Accepted;
+use super::state;
 use crate::change::Attributes;
 use crate::error::RequestError;
 use crate::schema::{Attribute, Family, Owner, attribute, attributes, nearest_attribute};
@@ -34,12 +35,6 @@ pub(super) struct Part {
 
 impl Plan {
     pub(super) fn new(settings: &Settings, request: &ImportRequest) -> Result<Self, RequestError> {
-        if request.state.is_some() {
-            return Err(RequestError::NotAvailable {
-                what: "an import of changes alone (--state)",
-                instead: "leave --state out for a full import",
-            });
-        }
         let families = Family::of(&settings.infrastructure);
         let filter =
             request.filter.as_deref().map(Filter::new).transpose().map_err(RequestError::Filter)?;
@@ -72,6 +67,16 @@ impl Plan {
             .collect();
         refuse_single_session(&parts, settings)?;
         Ok(Self { parts, filter, excluded: settings.excluded_smtp_domains.clone() })
+    }
+
+    /// What decides which objects are told, and what about them, in one line.
+    pub(super) fn scope(&self) -> String {
+        let parts = self.parts.iter().map(|part| {
+            let names: Vec<_> = part.attributes.iter().map(|attribute| attribute.name()).collect();
+            format!("{} {} {}", part.family.get(), part.classes.join(","), names.join(","))
+        });
+        let filter = self.filter.as_ref().map(ToString::to_string);
+        state::scope(parts.chain(filter).chain([format!("{:?}", self.excluded)]))
     }
 }
 
@@ -227,8 +232,8 @@ pub(super) fn guids<'a>(ids: impl IntoIterator<Item = &'a Uuid>) -> String {
     terms.join(" -or ")
 }
 
-/// What tells which objects there are, and whether they are wanted.
-const KEYS: &[&str] = &["Guid", "Name", "RecipientTypeDetails", "Alias"];
+/// What tells which objects there are, whether they are wanted, and whether they were changed.
+const KEYS: &[&str] = &["Guid", "Name", "RecipientTypeDetails", "Alias", "WhenChangedUTC"];
 
 /// What every object is read with: its key, what it is, and where and when that was so.
 const ALWAYS_READ: &[&str] =

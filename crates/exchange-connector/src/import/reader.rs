@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::join::{BATCH, Extras};
 use super::plan::{Part, Plan, Scope};
 use super::run::{Accepted, Run, Taken};
+use super::state::State;
 use crate::change::{Change, ObjectChange};
 use crate::connector::Inner;
 use crate::error::{Error, report};
@@ -72,18 +73,28 @@ enum Pass {
     Rest { batch: Vec<Uuid>, others: Vec<Uuid> },
 }
 
+/// Changes alone begin with the keys of everything.
+fn first_pass(run: &Run) -> Pass {
+    if run.is_delta() { Pass::Keys } else { Pass::Whole }
+}
+
 impl Reader {
     /// Opens the session for the list, and a second one when some attributes are read by another cmdlet.
     ///
     /// # Errors
     ///
     /// Why no session could be opened; nothing has been read then.
-    pub(super) async fn open(inner: Arc<Inner>, plan: Plan) -> Result<Self, Error> {
+    pub(super) async fn open(
+        inner: Arc<Inner>,
+        plan: Plan,
+        state: Option<State>,
+    ) -> Result<Self, Error> {
         let session = inner.session().await?;
         let joins = plan.parts.iter().any(|part| part.other_readers().next().is_some());
         let side = if joins { Some(Arc::new(inner.open_session().await?)) } else { None };
-        let mut run = Run::new(inner.environment.now());
+        let mut run = Run::new(inner.environment.now(), state);
         run.over(&session);
+        let pass = first_pass(&run);
         Ok(Self {
             inner,
             plan: Arc::new(plan),
@@ -91,7 +102,7 @@ impl Reader {
             session: Some(session),
             side,
             part: 0,
-            pass: Pass::Whole,
+            pass,
             by_keys: true,
             unshown: HashSet::new(),
             relisted: 0,
@@ -208,7 +219,11 @@ impl Reader {
                 self.next_part();
             }
             Pass::Keys => {
+                let is_first = self.run.is_first_pass();
                 let prefixes = self.run.end_keys(part);
+                if is_first && self.run.misses_most() {
+                    return lines;
+                }
                 if self.run.misses_any(&self.unshown) || self.relisted > MAX_RELISTED {
                     tracing::warn!(
                         "what is listed is not found by its GUID; reading everything again"
@@ -256,7 +271,7 @@ impl Reader {
 
     fn next_part(&mut self) {
         self.part = self.part.saturating_add(1);
-        self.pass = Pass::Whole;
+        self.pass = first_pass(&self.run);
         self.by_keys = true;
         self.unshown.clear();
         self.relisted = 0;
@@ -328,12 +343,11 @@ impl Reader {
         let plan = Arc::clone(&self.plan);
         batch
             .into_iter()
-            .map(|object| {
-                self.run.given();
+            .filter_map(|object| {
                 self.gained += 1;
                 let attributes = part.attributes_of(&object, &extras, &plan.excluded);
-                let Accepted { id, class, .. } = object;
-                Change::Object(ObjectChange::Upsert { class, id: id.to_string(), attributes })
+                let (class, id) = (object.class.clone(), object.id.to_string());
+                self.run.given(&object, ObjectChange::Upsert { class, id, attributes })
             })
             .collect()
     }

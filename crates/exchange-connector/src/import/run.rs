@@ -1,16 +1,21 @@
 //! What an import has seen, and whether anything is missing.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clixml::Value;
 use exchange_cmdlets::WarningKind;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::ImportError;
+use super::join::BATCH;
 use super::plan::Part;
 use super::prefix::{self, prefixes};
-use crate::change::Change;
+use super::state::{State, Unwritten};
+use crate::change::{Change, ObjectChange};
 use crate::managed::is_system;
 use crate::session::{Session, originating_server};
 use crate::text::sanitized;
@@ -45,6 +50,9 @@ pub(super) struct Run {
     missing: HashSet<Uuid>,
     /// What that pass showed, by alias.
     keys: Vec<prefix::Key>,
+    /// What earlier imports left, if that is kept.
+    state: Option<State>,
+    deletes: u64,
     /// The first thing that went wrong.
     incomplete: Option<String>,
 }
@@ -68,7 +76,7 @@ struct Key {
 const MAX_OBJECTS: usize = 20_000_000;
 
 impl Run {
-    pub(super) fn new(now: SystemTime) -> Self {
+    pub(super) fn new(now: SystemTime, state: Option<State>) -> Self {
         let started = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self {
             servers: Servers::None,
@@ -80,8 +88,15 @@ impl Run {
             first_pass: 1,
             missing: HashSet::new(),
             keys: Vec::new(),
+            state,
+            deletes: 0,
             incomplete: None,
         }
+    }
+
+    /// Whether only changes are read.
+    pub(super) fn is_delta(&self) -> bool {
+        self.state.as_ref().is_some_and(State::is_delta)
     }
 
     /// Notes over which session the objects come from now on.
@@ -99,6 +114,11 @@ impl Run {
     pub(super) fn begin_keys(&mut self) {
         self.missing.clear();
         self.keys.clear();
+    }
+
+    /// Whether the pass is the first one over the part.
+    pub(super) fn is_first_pass(&self) -> bool {
+        self.pass == self.first_pass
     }
 
     pub(super) fn begin_part(&mut self) {
@@ -154,12 +174,17 @@ impl Run {
             Ok(key) => key,
             Err(reason) => return Taken::Line(self.fault(reason)),
         };
+        let changed = changed(value);
+        let unchanged = key.is_wanted
+            && self.state.as_mut().is_some_and(|state| state.is_unchanged(key.id, &changed));
+        self.note_change(changed);
         let is_new = match self.seen.get_mut(&key.id) {
             Some(pass) if (self.first_pass..self.pass).contains(pass) => {
                 *pass = self.pass;
                 true
             }
             Some(_) => false,
+            None if unchanged => self.seen.insert(key.id, self.pass).is_none(),
             None if key.is_wanted => self.missing.insert(key.id),
             None => true,
         };
@@ -180,12 +205,20 @@ impl Run {
         {
             self.servers = Servers::One(server);
         }
+        self.note_change(changed(&value));
+        Taken::Object(Accepted { id: key.id, class: key.class, value })
+    }
+
+    fn note_change(&mut self, changed: Cow<'_, str>) {
         // The server's UTC dates sort as text.
-        let changed = value.property("WhenChangedUTC").and_then(Value::text).unwrap_or_default();
         if *changed > *self.last_change {
             self.last_change = changed.into_owned();
         }
-        Taken::Object(Accepted { id: key.id, class: key.class, value })
+    }
+
+    /// Whether so much of what a pass over the keys showed is missing that reading everything costs less.
+    pub(super) fn misses_most(&self) -> bool {
+        self.missing.len() > BATCH.max(self.seen.len())
     }
 
     /// A pass over everything has ended well.
@@ -226,9 +259,46 @@ impl Run {
         Change::Warning { message }
     }
 
-    /// Counts an object that was given.
-    pub(super) fn given(&mut self) {
-        self.objects += 1;
+    /// Counts an object that was read; gives it when it is to be told.
+    pub(super) fn given(&mut self, object: &Accepted, change: ObjectChange) -> Option<Change> {
+        let changed = changed(&object.value);
+        let is_news =
+            self.state.as_mut().is_none_or(|state| state.is_news(object.id, &changed, &change));
+        self.objects += u64::from(is_news);
+        is_news.then_some(Change::Object(change))
+    }
+
+    /// What is gone, and the state for the next import, when everything was read and a state is kept.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing may be concluded from what did not come.
+    pub(super) fn gone(&mut self) -> Result<Option<(Vec<Uuid>, Unwritten)>, String> {
+        let Some(mut state) = self.state.take().filter(|_| self.incomplete.is_none()) else {
+            return Ok(None);
+        };
+        let gone = state.gone()?;
+        Ok(Some((gone, Unwritten::new(state, self.cursor(), self.newest()))))
+    }
+
+    /// Counts and gives a delete.
+    pub(super) fn delete(&mut self, id: Uuid) -> Change {
+        self.deletes += 1;
+        Change::Object(ObjectChange::Delete { id: id.to_string() })
+    }
+
+    /// A time by the server's clock, as far as there is one, that is not after the beginning.
+    fn newest(&self) -> Option<OffsetDateTime> {
+        let started = i64::try_from(self.started).ok();
+        let started = started.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
+        match OffsetDateTime::parse(&self.last_change, &Rfc3339) {
+            Ok(changed) => started.map(|started| started.min(changed)),
+            Err(_) => started,
+        }
+    }
+
+    fn cursor(&self) -> String {
+        format!("1|{}|{}|{}", self.servers.name(), self.started, self.last_change)
     }
 
     /// How many objects were given.
@@ -247,9 +317,8 @@ impl Run {
         let objects = self.objects;
         match self.incomplete.take() {
             None => {
-                let server = self.servers.name();
-                let cursor = format!("1|{server}|{}|{}", self.started, self.last_change);
-                (Change::Complete { objects, deletes: 0, cursor }, None)
+                let (deletes, cursor) = (self.deletes, self.cursor());
+                (Change::Complete { objects, deletes, cursor }, None)
             }
             Some(reason) => (
                 Change::Incomplete { reason: reason.clone(), objects },
@@ -257,6 +326,11 @@ impl Run {
             ),
         }
     }
+}
+
+/// When the server says an object was changed.
+fn changed(value: &Value) -> Cow<'_, str> {
+    value.property("WhenChangedUTC").and_then(Value::text).unwrap_or_default()
 }
 
 impl Key {

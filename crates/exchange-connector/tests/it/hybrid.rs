@@ -418,3 +418,27 @@ async fn the_schema_names_the_side_of_each_attribute() {
     }
     site.end().await;
 }
+
+#[tokio::test]
+async fn changes_alone_are_told_of_joined_objects() {
+    let site = Site::start(SimOptions::default().mailboxes(30), "").await;
+    let folder = crate::support::Folder::new();
+    let request = || {
+        let names = ["DisplayName", "ProhibitSendQuota"];
+        ImportRequest::new().attributes(names).state(folder.file("state"))
+    };
+    let all = site.import(request()).await;
+    assert!(all.error.is_none() && all.objects.len() >= 30, "{:?}", all.last);
+    let none = site.import(request()).await;
+    assert!(none.objects.is_empty(), "{:?}", none.objects);
+
+    let remote = site.remote();
+    let change = update(remote.guid, json!({"ProhibitSendQuota": "40 GB"}));
+    assert_eq!(site.export(change).await.status, Status::Applied);
+    let changes = site.import(request()).await;
+    assert_eq!(changes.objects.keys().collect::<Vec<_>>(), [&remote.guid.to_string()]);
+    assert!(matches!(changes.last, Change::Complete { objects: 1, deletes: 0, .. }));
+    let full = site.import(request().full()).await;
+    assert_eq!(full.objects.len(), all.objects.len());
+    site.end().await;
+}

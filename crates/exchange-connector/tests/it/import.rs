@@ -269,14 +269,6 @@ async fn a_wrong_request_is_refused_before_anything_is_sent() {
     for (request, expected) in cases {
         assert_eq!(import(&connector, request).await, [expected]);
     }
-    let mut request = names_only();
-    request.state = Some("state".into());
-    assert_eq!(
-        import(&connector, request).await,
-        [
-            "exit 2: an import of changes alone (--state) is not available yet; leave --state out for a full import"
-        ]
-    );
     assert!(script.calls().is_empty());
 }
 

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use exchange_cmdlets::testing::ScriptedTransport;
 use exchange_cmdlets::{
@@ -13,32 +12,31 @@ use exchange_connector::{Connector, Journal, JournalError, Operation, Outcome, S
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use crate::support::{ANN, BOB, connector, error, item, mailbox, not_found, settings};
+use crate::support::{ANN, BOB, Folder, connector, error, item, mailbox, not_found, settings};
 
 const CREATE: &str = r#"{"ref":"1","operation":"create","attributes":{"Name":"Ann","UserPrincipalName":"ann@contoso.com","CustomAttribute2":"x","_param_password":"hunter2-secret"}}"#;
 const UPDATE: &str = r#"{"ref":"2","operation":"update","id":"b0b0b0b0-0000-4000-8000-000000000002","attributes":{"DisplayName":"Bob B."}}"#;
 const DELETE: &str =
     r#"{"ref":"3","operation":"delete","id":"9b9387fe-e1b1-4695-97bd-b0a0bebe7ce2"}"#;
 
-/// A journal file of its own, in a folder that is removed at the end.
-struct File(PathBuf);
+/// A journal of its own.
+struct File {
+    path: PathBuf,
+    _folder: Folder,
+}
 
 impl File {
     fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("exchange-journal-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder.join("export.journal"))
+        let folder = Folder::new();
+        Self { path: folder.file("export.journal"), _folder: folder }
     }
 
     fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     fn text(&self) -> String {
-        std::fs::read_to_string(&self.0).unwrap()
+        std::fs::read_to_string(&self.path).unwrap()
     }
 
     /// The events so far, by name.
@@ -49,15 +47,9 @@ impl File {
     }
 
     async fn export(&self, connector: &Connector, lines: &[&str]) -> Vec<Outcome> {
-        let journal = Journal::open(&self.0).unwrap();
+        let journal = Journal::open(&self.path).unwrap();
         let operations = Operation::from_json_lines(&lines.join("\n"));
         connector.export_with_journal(operations, journal).collect().await
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(self.0.parent().unwrap());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod cloud;
+mod delta;
 mod export;
 mod hybrid;
 mod import;

@@ -1,6 +1,7 @@
 //! Settings, objects and errors that the tests share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clixml::{Object, TypeNames, Value};
 use exchange_cmdlets::testing::ScriptedTransport;
@@ -103,4 +104,29 @@ fn printed(outcomes: &[Outcome]) -> Vec<String> {
         .iter()
         .map(|outcome| serde_json::to_string(outcome).expect("an outcome is JSON"))
         .collect()
+}
+
+/// A folder of its own that is removed at the end.
+pub(crate) struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("exchange-connector-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder can be made");
+        Self(path)
+    }
+
+    /// The path of a file in it, which need not be there.
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
