@@ -34,6 +34,7 @@ mod recorder;
 mod replay;
 mod shell;
 mod stream;
+mod ticket;
 mod tls;
 mod tls_error;
 
@@ -49,4 +50,5 @@ pub use proxy::{Proxy, ProxyProblem, ProxyUrlError};
 pub use recorder::Recorder;
 pub use replay::ReplayTransport;
 pub use shell::{RandomIds, Received, Shell, ShellOptions, identify, list_shells};
+pub use ticket::SYSTEM_KERBEROS;
 pub use tls_error::{CertificateProblem, TlsProblem};

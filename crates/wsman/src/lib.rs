@@ -49,6 +49,8 @@
 //! - `client`: the module `client`, with hyper, rustls and sspi. Without it this crate does no I/O. It signs in with
 //!   Basic, NTLM, Kerberos, SPNEGO, CredSSP and client certificates.
 //! - `fixtures`: `client`, and the module `fixture`: recordings as folders.
+//! - `gssapi`: Kerberos by the system's library too, with tickets from caches and keytabs, on Unix. It needs the library
+//!   with its headers, and libclang to read them.
 //!
 //! [MS-WSMV]: https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv/055dc36b-db2f-41ce-a47a-a19abfc11fc2
 

@@ -59,6 +59,16 @@ pub enum Credentials {
         /// How the realm is found.
         options: KerberosOptions,
     },
+    /// Kerberos by the system's library, with a ticket that it has or fetches; there is no password.
+    #[non_exhaustive]
+    Ticket {
+        /// Whose ticket, as `user@REALM`; `None` for the one that the library finds.
+        principal: Option<String>,
+        /// Whether it goes within SPNEGO, in the scheme `Negotiate`.
+        spnego: bool,
+        /// The service; `None` for `HTTP/` and the host of the endpoint.
+        service: Option<String>,
+    },
     /// The scheme `CredSSP`, with NTLM inside: the server gets the password itself, to go on with it elsewhere.
     #[non_exhaustive]
     CredSsp {
@@ -113,6 +123,16 @@ impl Credentials {
         Self::Kerberos { username: username.into(), password: password.into(), options }
     }
 
+    /// Signs in with a ticket of the system's Kerberos library, which only a build with the feature `gssapi` has:
+    /// [`SYSTEM_KERBEROS`](super::SYSTEM_KERBEROS) tells.
+    ///
+    /// The ticket is in the cache that `KRB5CCNAME` or krb5.conf names, or is fetched with the key in the keytab that
+    /// `KRB5_CLIENT_KTNAME` or krb5.conf names. Realms and KDCs are in krb5.conf or DNS. `principal` chooses among
+    /// several, such as `svc-idm@CONTOSO.COM`. Over https the ticket is bound to the server's certificate.
+    pub fn ticket(principal: Option<String>) -> Self {
+        Self::Ticket { principal, spnego: false, service: None }
+    }
+
     /// Signs in with CredSSP and hands the password to the server.
     pub fn credssp(username: impl Into<String>, password: impl Into<SecretString>) -> Self {
         Self::CredSsp { username: username.into(), password: password.into() }
@@ -145,6 +165,8 @@ impl Credentials {
                 *kerberos = Some(to);
             }
             Self::Kerberos { options, .. } => *options = to,
+            // The library finds the realm by itself.
+            Self::Ticket { service, .. } => *service = to.service,
             _ => {}
         }
         self
@@ -166,10 +188,10 @@ impl Credentials {
     }
 
     /// Sets whether NTLM in `Negotiate` goes within SPNEGO from the beginning; by default it does once the server has
-    /// refused it bare, which costs a connection.
+    /// refused it bare, which costs a connection. A ticket goes in the scheme `Negotiate` then, in place of `Kerberos`.
     #[must_use]
     pub fn within_spnego(mut self, wrapped: bool) -> Self {
-        if let Self::Negotiate { spnego, .. } = &mut self {
+        if let Self::Negotiate { spnego, .. } | Self::Ticket { spnego, .. } = &mut self {
             *spnego = wrapped;
         }
         self
@@ -180,14 +202,17 @@ impl Credentials {
     pub fn scheme(&self) -> &'static str {
         match self {
             Self::Basic { .. } => "Basic",
-            Self::Negotiate { .. } | Self::Default { .. } => "Negotiate",
-            Self::Kerberos { .. } => "Kerberos",
+            Self::Negotiate { .. } | Self::Default { .. } | Self::Ticket { spnego: true, .. } => {
+                "Negotiate"
+            }
+            Self::Kerberos { .. } | Self::Ticket { .. } => "Kerberos",
             Self::CredSsp { .. } => "CredSSP",
             Self::Certificate { .. } => MUTUAL,
         }
     }
 
-    /// Returns the user name as it was given; of a certificate, the name of its file.
+    /// Returns the user name as it was given; of a certificate, the name of its file; of a ticket that is still to be
+    /// found, nothing.
     #[must_use]
     pub fn username(&self) -> &str {
         match self {
@@ -196,6 +221,7 @@ impl Credentials {
             | Self::Kerberos { username, .. }
             | Self::CredSsp { username, .. }
             | Self::Default { username, .. } => username,
+            Self::Ticket { principal, .. } => principal.as_deref().unwrap_or_default(),
             Self::Certificate { certificate, .. } => {
                 certificate.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
             }
@@ -225,6 +251,7 @@ impl fmt::Debug for Credentials {
         let name = match self {
             Self::Certificate { .. } => "Certificate",
             Self::Default { .. } => "Default",
+            Self::Ticket { .. } => "Ticket",
             other => other.scheme(),
         };
         f.debug_struct(name)

@@ -235,7 +235,9 @@ impl Error {
             Self::Fault { verb, fault } => fault.advice(*verb),
             Self::Lost { sent: false, .. }
             | Self::Connect { .. }
-            | Self::Kerberos(KerberosError::Unreachable { .. }) => Advice::Later,
+            | Self::Kerberos(
+                KerberosError::Unreachable { .. } | KerberosError::System { may_pass: true, .. },
+            ) => Advice::Later,
             Self::Timeout {
                 phase: Phase::Connect | Phase::Proxy | Phase::Tls | Phase::Login,
                 ..

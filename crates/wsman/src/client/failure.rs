@@ -187,6 +187,14 @@ fn kerberos_fields(failure: RecordedFailure, error: &KerberosError) -> RecordedF
             .field("username", username)
             .field("realm", realm)
             .field("text", text),
+        KerberosError::NoSystemLibrary => failure.field("problem", "no-system-library"),
+        KerberosError::NoTicket { text } => {
+            failure.field("problem", "no-ticket").field("text", text)
+        }
+        KerberosError::System { text, may_pass } => {
+            let failure = failure.field("problem", "system").field("text", text);
+            failure.field("may-pass", may_pass)
+        }
         KerberosError::Ticket { service } => {
             failure.field("problem", "ticket").field("service", service)
         }
@@ -211,6 +219,11 @@ fn kerberos(text: &impl Fn(&str) -> String, source: impl FnOnce() -> io::Error) 
         "unknown-service" => KerberosError::UnknownService { service: text("service"), realm },
         "host-is-address" => KerberosError::HostIsAddress { host: text("host") },
         "clock-skew" => KerberosError::ClockSkew { realm },
+        "no-system-library" => KerberosError::NoSystemLibrary,
+        "no-ticket" => KerberosError::NoTicket { text: text("text") },
+        "system" => {
+            KerberosError::System { text: text("text"), may_pass: text("may-pass") == "true" }
+        }
         "ticket" => KerberosError::Ticket { service: text("service") },
         _ => KerberosError::Refused { username, realm, text: text("text") },
     }
@@ -380,6 +393,9 @@ mod tests {
                 realm: realm(),
                 text: "password expired".to_owned(),
             },
+            KerberosError::NoSystemLibrary,
+            KerberosError::NoTicket { text: "run kinit".to_owned() },
+            KerberosError::System { text: "no KDC".to_owned(), may_pass: true },
             KerberosError::Ticket { service: service() },
         ] {
             check(Error::Kerberos(error));

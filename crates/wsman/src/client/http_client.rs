@@ -12,10 +12,12 @@ use super::credssp::LARGEST_PART;
 use super::error::Error;
 use super::exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
 use super::kdc;
+use super::kerberos::KerberosError;
 use super::login::Logins;
 use super::options::{ClientOptions, ProxyChoice};
 use super::pool::Pool;
 use super::proxy::Proxy;
+use super::ticket::SYSTEM_KERBEROS;
 use super::tls;
 use crate::mime;
 
@@ -51,7 +53,7 @@ impl HttpClient {
     /// [`Error::Url`] when the URL cannot be posted to, [`Error::Unencrypted`] when Basic would be sent in clear,
     /// [`Error::CertificateWithoutTls`] when a client certificate has nowhere to go, [`Error::CaFile`],
     /// [`Error::ClientCertificate`] or [`Error::TlsSettings`] when certificates cannot be used, [`Error::Kerberos`] when
-    /// the address of a KDC is none, [`Error::ProxyVariable`] when the environment names a proxy that cannot be used.
+    /// the address of a KDC is none or a ticket is asked for without the feature `gssapi`, [`Error::ProxyVariable`] when the environment names a proxy that cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let invalid = || Error::Url { url: options.url.clone() };
         let url = Url::parse(&options.url).map_err(|_error| invalid())?;
@@ -66,6 +68,9 @@ impl HttpClient {
         }
         if matches!(options.credentials, Credentials::Certificate { .. }) && !is_https {
             return Err(Error::CertificateWithoutTls);
+        }
+        if matches!(options.credentials, Credentials::Ticket { .. }) && !SYSTEM_KERBEROS {
+            return Err(KerberosError::NoSystemLibrary.into());
         }
         if let Some(kerberos) = options.credentials.kerberos_options() {
             kdc::check(kerberos)?;

@@ -162,6 +162,25 @@ pub enum KerberosError {
         /// What the KDC says.
         text: String,
     },
+    /// This build does not use the system's Kerberos library.
+    #[error(
+        "this build has no Kerberos of the system: build it with the feature gssapi, or sign in with a password"
+    )]
+    NoSystemLibrary,
+    /// The system's library has no ticket, and no key to fetch one with.
+    #[error("no ticket to sign in with: {text}")]
+    NoTicket {
+        /// What the library says.
+        text: String,
+    },
+    /// The system's library failed in another way.
+    #[error("the system's Kerberos library says: {text}")]
+    System {
+        /// What it says.
+        text: String,
+        /// Whether it may succeed later, as no KDC answered.
+        may_pass: bool,
+    },
     /// The server does not take the ticket: its key, its clock or its configuration is at fault, not the password.
     #[error("the server does not accept the ticket for {service}")]
     Ticket {

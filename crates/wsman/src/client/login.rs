@@ -23,6 +23,7 @@ use super::gss::GssContext;
 use super::kdc::Kdcs;
 use super::kerberos::KerberosError;
 use super::ntlm::NtlmContext;
+use super::ticket;
 use crate::binding::tls_server_end_point;
 use crate::mime::Protocol;
 use crate::xml::encode_base64;
@@ -103,7 +104,8 @@ impl Connection {
                     return Err(Error::NotOffered { asked: "Negotiate or Kerberos", offered });
                 }
             }
-            Credentials::Kerberos { .. } => vec![Mechanism::Kerberos],
+            Credentials::Ticket { spnego: true, .. } => vec![Mechanism::SpnegoKerberos],
+            Credentials::Kerberos { .. } | Credentials::Ticket { .. } => vec![Mechanism::Kerberos],
             _ => vec![Mechanism::CredSsp],
         })
     }
@@ -178,11 +180,15 @@ impl Endpoint {
     ) -> Result<Box<dyn SecurityContext>, Error> {
         let credentials = &self.options.credentials;
         let username = credentials.username();
+        let bound = self.options.channel_binding;
+        let binding = certificate.filter(|_| bound).map(tls_server_end_point);
+        if let Credentials::Ticket { principal, spnego, .. } = credentials {
+            let protocol = if *spnego { Protocol::Spnego } else { Protocol::Kerberos };
+            return ticket::begin(principal.clone(), self.service(), binding, protocol);
+        }
         let Some(password) = password_of(credentials) else {
             return Err(SecurityError::new("the credentials have no password").into());
         };
-        let bound = self.options.channel_binding;
-        let binding = certificate.filter(|_| bound).map(tls_server_end_point);
         let service = self.service();
         Ok(match mechanism {
             Mechanism::Ntlm => {
@@ -218,8 +224,10 @@ impl Endpoint {
     }
 
     fn service(&self) -> String {
-        let options = self.options.credentials.kerberos_options();
-        let named = options.and_then(|options| options.service.clone());
+        let named = match &self.options.credentials {
+            Credentials::Ticket { service, .. } => service.clone(),
+            other => other.kerberos_options().and_then(|options| options.service.clone()),
+        };
         named.unwrap_or_else(|| format!("HTTP/{}", self.host))
     }
 
@@ -304,7 +312,7 @@ fn password_of(credentials: &Credentials) -> Option<&SecretString> {
         | Credentials::Kerberos { password, .. }
         | Credentials::CredSsp { password, .. }
         | Credentials::Default { password, .. } => Some(password),
-        Credentials::Certificate { .. } => None,
+        Credentials::Certificate { .. } | Credentials::Ticket { .. } => None,
     }
 }
 

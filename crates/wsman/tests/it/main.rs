@@ -28,5 +28,7 @@ mod round_trip;
 mod scripted;
 #[cfg(feature = "client")]
 mod shell;
+#[cfg(all(unix, feature = "gssapi"))]
+mod ticket;
 #[cfg(feature = "client")]
 mod trust;
