@@ -12,6 +12,8 @@ mod file;
 pub(crate) mod fixture;
 mod markup;
 mod patterns;
+#[cfg(test)]
+mod planted;
 mod property;
 mod secrets;
 mod stand_in;

@@ -266,7 +266,7 @@ impl Scan<'_> {
     }
 
     fn is_container_path(self, host: &Range<usize>) -> bool {
-        let in_url = host.start >= 3 && self.starts_with(host.start - 3, "://");
+        let in_url = self.before(host.start) == '/';
         let text = self.text(host.clone());
         let mut labels = text.split('.').rev().skip(1);
         self.get(host.end) == '/'
