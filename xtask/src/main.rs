@@ -7,9 +7,12 @@
 mod bench;
 mod check;
 mod conformance;
+mod fixture;
 mod fuzz;
 mod inspect;
 mod process;
+mod record;
+mod replay;
 mod scrub;
 
 use std::io::Write as _;
@@ -33,6 +36,10 @@ enum Command {
     Check(check::Check),
     /// Show recordings readably, as facts, as canonical dumps, or write them again
     Inspect(inspect::Inspect),
+    /// Record a session with a server as a fixture
+    Record(record::Record),
+    /// Replay fixtures without a network, and show the first difference
+    Replay(replay::Replay),
     /// Compare this workspace with recordings and with Microsoft's engine
     Conformance(conformance::Conformance),
     /// Run fuzz targets, one after the other
@@ -48,6 +55,8 @@ fn main() -> ExitCode {
         Command::Ci(ci) => ci.run(),
         Command::Check(check) => check.run(),
         Command::Inspect(inspect) => inspect.run(),
+        Command::Record(record) => record.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Conformance(conformance) => conformance.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Bench(bench) => bench.run(),

@@ -236,7 +236,7 @@ impl Scan<'_> {
         let exchange = ["15.0.", "15.1.", "15.2.", "15.20.", "14.3."];
         before.contains("ersion")
             || before.contains("build")
-            || before.ends_with('/')
+            || (before.ends_with('/') && !before.ends_with("://"))
             || before.ends_with('v')
             || exchange.iter().any(|start| text.starts_with(start))
     }
@@ -497,6 +497,7 @@ mod tests {
             "from 10.1.2.30 (fe80::c4a9:8c2f%5)",
             &[(Kind::Ipv4, "10.1.2.30"), (Kind::Ipv6, "fe80::c4a9:8c2f")],
         );
+        check("http://127.0.0.1:80/PowerShell/", &[(Kind::Ipv4, "127.0.0.1")]);
         check("Version=4.0.0.0, Version 15.1.225.42, [Math]::Add, 12:30:45", &[]);
     }
 
