@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clixml::Value;
 use exchange_cmdlets::{CmdletCall, ErrorClass, TransportError, classify};
-use psrp_client::wsman::client::Proxy;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -143,7 +142,7 @@ async fn check_side(inner: &Inner) -> CheckReport {
             let detail = Some("not tried apart from the session".to_owned());
             report.good("resolve", detail.clone());
             report.good("connect", detail);
-        } else if !report.reach(url, inner.remote().and_then(Remote::proxy)).await {
+        } else if !report.reach(url, inner.proxy()).await {
             report.skip_the_rest(kind);
             return report;
         }
@@ -215,9 +214,10 @@ impl CheckReport {
     }
 
     /// Looks the host up and connects to it; or the proxy, if there is one, for it does that for the host.
-    async fn reach(&mut self, url: &Url, proxy: Option<&Proxy>) -> bool {
+    async fn reach(&mut self, url: &Url, proxy: Option<(String, u16)>) -> bool {
+        let via = proxy.as_ref().map(|(host, port)| format!("through the proxy {host}:{port}"));
         let target = match proxy {
-            Some(proxy) => Some(proxy.address()),
+            Some(proxy) => Some(proxy),
             None => url.host_str().map(str::to_owned).zip(url.port_or_known_default()),
         };
         let Some((host, port)) = target else {
@@ -225,14 +225,13 @@ impl CheckReport {
             return false;
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let via = proxy.map(|proxy| format!("through the proxy {proxy}"));
         let addresses: Vec<_> = match tokio::net::lookup_host((host, port)).await {
             Ok(addresses) => addresses.collect(),
             Err(error) => {
                 self.bad(
                     "resolve",
                     report(&error),
-                    "correct hostname or endpoint.proxy, or the name service of this machine",
+                    "correct hostname, endpoint.proxy or cloud.proxy, or the name service of this machine",
                 );
                 return false;
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use exchange_cmdlets::CmdletTransport;
 use exchange_cmdlets::recovery::{Attempts, Cause, Decision, Failure, Purpose, Ran, Recovery};
 use futures_core::Stream;
+use psrp_client::wsman::client::Proxy;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -366,6 +367,15 @@ impl Inner {
         match &self.backend {
             Backend::Given(_) | Backend::Cloud(_) => None,
             Backend::Remote(remote) => Some(remote),
+        }
+    }
+
+    /// Host and port of the proxy on the way there, if there is one.
+    pub(crate) fn proxy(&self) -> Option<(String, u16)> {
+        match &self.backend {
+            Backend::Given(_) => None,
+            Backend::Remote(remote) => remote.proxy().map(Proxy::address),
+            Backend::Cloud(online) => online.proxy(),
         }
     }
 

@@ -7,12 +7,15 @@ use exchange_cmdlets::recovery::{Cause, Failure, Ran};
 use exchange_cmdlets::{CmdletTransport, Retry};
 use exchange_online::{
     CertificateError, ClientCertificate, Credential, ExchangeOnline, HttpOptions,
-    HttpSettingsError, OnlineError, OnlineOptions,
+    HttpSettingsError, OnlineError, OnlineOptions, Proxy,
 };
+use psrp_client::wsman::client::TlsVersion;
 use url::Url;
 
 use crate::error::Error;
-use crate::settings::{CertificateSource, Cloud, CloudCredential, Settings, SettingsError};
+use crate::settings::{
+    CertificateSource, Cloud, CloudCredential, Network, ProxySetting, Settings, SettingsError,
+};
 
 /// Gives out the one connection to the service.
 pub(crate) struct Online {
@@ -22,6 +25,8 @@ pub(crate) struct Online {
     who: String,
     /// Tenant and who signs in: what limits are counted for.
     account: String,
+    /// Host and port of the proxy before the API.
+    proxy: Option<(String, u16)>,
     connection: ExchangeOnline,
 }
 
@@ -36,6 +41,8 @@ impl Online {
         if let Some(file) = &cloud.ca_file {
             http = http.ca_file(file);
         }
+        let http = over(&cloud.network, http);
+        let proxy = http.proxy_before(&cloud.api_url);
         let connection =
             ExchangeOnline::connect(options, &http).map_err(|error| no_trust(cloud, &error))?;
         Ok(Self {
@@ -43,12 +50,18 @@ impl Online {
             authority_url: cloud.authority_url.clone(),
             account: format!("{} {}", cloud.organization, who(cloud)),
             who: who(cloud),
+            proxy,
             connection,
         })
     }
 
     pub(crate) fn url(&self) -> &Url {
         &self.api_url
+    }
+
+    /// Host and port of the proxy before the API, if there is one.
+    pub(crate) fn proxy(&self) -> Option<(String, u16)> {
+        self.proxy.clone()
     }
 
     /// The host and the account that limits are counted for.
@@ -79,6 +92,26 @@ impl Online {
         let failure = Failure::new(Cause::Connection, Ran::No).wait(wait);
         (Error::Connect { target, source }, failure)
     }
+}
+
+/// Goes the way that the settings name.
+fn over(network: &Network<Proxy>, http: HttpOptions) -> HttpOptions {
+    let Network { proxy, certificate_pins, min_tls, connect_timeout, .. } = network;
+    let http = match proxy {
+        ProxySetting::Environment => http,
+        ProxySetting::None => http.no_proxy(),
+        ProxySetting::Through(proxy) => http.proxy(proxy.clone()),
+    };
+    let http = match connect_timeout {
+        Some(timeout) => http.connect_timeout(*timeout),
+        None => http,
+    };
+    let http = http.tls_1_3_only(*min_tls == Some(TlsVersion::Tls13));
+    if certificate_pins.is_empty() {
+        return http;
+    }
+    let pins = certificate_pins.clone();
+    http.certificate_check(move |certificate| pins.iter().any(|pin| pin.matches(certificate)))
 }
 
 /// What to do about an error of the service, when it is one and there is something to do.

@@ -72,9 +72,11 @@ impl OnlineError {
                 Some("use an address that begins with https://")
             }
             Self::NoAnswer(RestError::Unreachable { .. }) => Some(
-                "see that this machine reaches the API (cloud.api_url) on port 443, and that its certificate authority is \
-                 trusted (cloud.ca_file)",
+                "see that this machine reaches the API (cloud.api_url) on port 443, by a proxy if there is one (cloud.proxy)",
             ),
+            Self::NoAnswer(RestError::Untrusted { .. }) => Some(UNTRUSTED),
+            Self::NoAnswer(RestError::ProxyCredentials { .. }) => Some(PROXY),
+            Self::NoAnswer(RestError::NotDemanded { .. }) => Some(NOT_PINNED),
             Self::NoAnswer(_) => Some("try again"),
             Self::Throttled { .. } => Some(
                 "try again later, or lower endpoint.max_sessions; others may be using up the tenant's limit",
@@ -88,6 +90,17 @@ impl OnlineError {
     }
 }
 
+/// What to do when a proxy lets nobody in.
+pub(crate) const PROXY: &str =
+    "correct the user name and password in cloud.proxy, or in the environment's HTTPS_PROXY";
+
+/// What to do when nobody vouches for a server's certificate.
+pub(crate) const UNTRUSTED: &str = "name the certificate authority in cloud.ca_file: that of a proxy which opens connections, for instance";
+
+/// What to do when a server shows another certificate than it should.
+pub(crate) const NOT_PINNED: &str = "see whether the service renewed its certificate, and then add it to cloud.certificate_pin; \
+                                     else something answers in its place";
+
 impl From<OnlineError> for TransportError {
     fn from(error: OnlineError) -> Self {
         match error {
@@ -100,9 +113,13 @@ impl From<OnlineError> for TransportError {
                 Self::Stalled { what: format!("an answer of {host}"), after }
             }
             // Asking again would lead to the same place.
-            OnlineError::Link(_) | OnlineError::Redirects { .. } => {
-                Self::Refused { source: error.into() }
-            }
+            OnlineError::Link(_)
+            | OnlineError::Redirects { .. }
+            | OnlineError::NoAnswer(
+                RestError::NotDemanded { .. }
+                | RestError::Untrusted { .. }
+                | RestError::ProxyCredentials { .. },
+            ) => Self::Refused { source: error.into() },
             OnlineError::NoAnswer(RestError::TooLarge { .. })
             | OnlineError::Module
             | OnlineError::Expired { .. } => Self::Protocol { source: error.into() },

@@ -3,7 +3,9 @@
 //! Answers are collected whole, up to a limit, or handed on as they arrive, and unpacked when their bytes say that they are
 //! packed: refusals are declared as gzip although they are not. Plain http is refused except to this machine.
 
+mod tls;
 mod unpack;
+mod way;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,13 +21,13 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
+use self::tls::{CertificateCheck, Obstacle};
 use self::unpack::{STEP, Unpacker, unpacked};
+use self::way::{Timely, Way};
+use crate::proxy::{Proxy, ProxyChoice};
 use crate::rest::{
     Method, OpenFuture, RestAnswer, RestBody, RestError, RestExchange, RestFuture, RestRequest,
     RestStream,
@@ -39,6 +41,9 @@ pub struct HttpOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_body: usize,
+    pub(crate) proxy: ProxyChoice,
+    pub(crate) certificate_check: Option<CertificateCheck>,
+    pub(crate) tls_1_3_only: bool,
 }
 
 impl Default for HttpOptions {
@@ -48,6 +53,9 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(30),
             timeout: Duration::from_secs(960),
             max_body: 64 << 20,
+            proxy: ProxyChoice::default(),
+            certificate_check: None,
+            tls_1_3_only: false,
         }
     }
 }
@@ -60,7 +68,46 @@ impl HttpOptions {
         self
     }
 
-    /// Sets how long connecting may take. Default: 30 s.
+    /// Goes through a proxy, to every host. Default: the one that the environment names for a host, by `HTTPS_PROXY`,
+    /// `http_proxy`, `ALL_PROXY` and `NO_PROXY`; never for this machine.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = ProxyChoice::Through(proxy);
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = ProxyChoice::None;
+        self
+    }
+
+    /// Returns host and port of the proxy that a connection to `url` goes through; `None` when it goes straight.
+    #[must_use]
+    pub fn proxy_before(&self, url: &Url) -> Option<(String, u16)> {
+        let gate = self.proxy.before(&url.as_str().parse().ok()?).ok()??;
+        Some((gate.uri.host()?.to_owned(), gate.uri.port_u16()?))
+    }
+
+    /// Demands that each server's own certificate, in DER, passes a check, beside being trusted. Default: no check.
+    #[must_use]
+    pub fn certificate_check(
+        mut self,
+        check: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.certificate_check = Some(CertificateCheck(Arc::new(check)));
+        self
+    }
+
+    /// Sets whether TLS 1.2 is refused. Default: no.
+    #[must_use]
+    pub const fn tls_1_3_only(mut self, only: bool) -> Self {
+        self.tls_1_3_only = only;
+        self
+    }
+
+    /// Sets how long connecting may take, the tunnel of a proxy and the handshake of TLS included. Default: 30 s.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -98,6 +145,9 @@ pub enum HttpSettingsError {
         #[source]
         source: BoxError,
     },
+    /// There is nothing that could be trusted.
+    #[error("no certificates are trusted")]
+    Trust(#[source] BoxError),
     /// TLS could not be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
@@ -106,7 +156,7 @@ pub enum HttpSettingsError {
 /// The network.
 #[derive(Debug)]
 pub struct HttpExchange {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Timely<HttpsConnector<Way>>, Full<Bytes>>,
     timeout: Duration,
     max_body: usize,
 }
@@ -123,10 +173,11 @@ impl HttpExchange {
         connector.set_nodelay(true);
         connector.enforce_http(false);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls(options)?)
+            .with_tls_config(tls::config(options)?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(connector);
+            .wrap_connector(Way::new(connector, options.proxy.clone()));
+        let connector = Timely::new(connector, options.connect_timeout);
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             timeout: options.timeout,
@@ -160,10 +211,13 @@ impl HttpExchange {
             source: error.into(),
         })?;
         let answer = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                RestError::Unreachable { host: host.to_owned(), source: error.into() }
-            } else {
-                lost(error.into())
+            let host = host.to_owned();
+            match tls::obstacle(&error) {
+                Some(Obstacle::NotDemanded) => RestError::NotDemanded { host },
+                Some(Obstacle::Proxy(proxy)) => RestError::ProxyCredentials { proxy },
+                Some(Obstacle::Untrusted) => RestError::Untrusted { host, source: error.into() },
+                None if error.is_connect() => RestError::Unreachable { host, source: error.into() },
+                None => lost(error.into()),
             }
         })?;
         let (head, body) = answer.into_parts();
@@ -284,34 +338,6 @@ fn hyper_request(request: &RestRequest) -> Result<http::Request<Full<Bytes>>, ht
         builder = builder.header(AUTHORIZATION, value);
     }
     builder.body(Full::new(Bytes::copy_from_slice(&request.body)))
-}
-
-fn tls(options: &HttpOptions) -> Result<ClientConfig, HttpSettingsError> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::debug!(%error, "a root certificate of the system could not be read");
-    }
-    roots.add_parsable_certificates(found.certs);
-    if let Some(path) = &options.ca_file {
-        let failed = |source: BoxError| HttpSettingsError::CaFile { path: path.clone(), source };
-        let bytes = std::fs::read(path).map_err(|error| failed(error.into()))?;
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-            .collect::<Result<_, _>>()
-            .map_err(|error| failed(error.to_string().into()))?;
-        if certificates.is_empty() {
-            return Err(failed("it holds no certificate".into()));
-        }
-        for certificate in certificates {
-            roots.add(certificate).map_err(|error| failed(error.into()))?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(HttpSettingsError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ mod options;
 mod page;
 mod parameters;
 mod password_key;
+mod proxy;
 mod request;
 mod rest;
 mod row;
@@ -91,6 +92,7 @@ pub use online::ExchangeOnline;
 pub use options::{Credential, OnlineOptions};
 pub use parameters::has_parameter;
 pub use password_key::{PasswordKey, PasswordKeyError};
+pub use proxy::{Proxy, ProxyUrlError};
 pub use request::{EncodeError, MAX_PAGE_SIZE, Request};
 pub use rest::{
     Method, OpenFuture, RestAnswer, RestBody, RestError, RestExchange, RestFuture, RestRequest,

@@ -105,6 +105,27 @@ pub enum RestError {
         #[source]
         source: BoxError,
     },
+    /// The proxy on the way wants a user name and a password, or others; nothing was sent.
+    #[error("the proxy {proxy} wants other credentials (status 407)")]
+    ProxyCredentials {
+        /// Its host and port.
+        proxy: String,
+    },
+    /// Nobody who is trusted vouches for the server's certificate, or not for this host or time; nothing was sent.
+    #[error("the certificate of {host} is not trusted")]
+    Untrusted {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        #[source]
+        source: BoxError,
+    },
+    /// The server's certificate is trusted, but is not one of those that are demanded; nothing was sent.
+    #[error("the certificate of {host} is none of those that are demanded")]
+    NotDemanded {
+        /// The host.
+        host: String,
+    },
     /// The connection was lost after the request was sent, or while it was.
     #[error("the connection to {host} was lost")]
     Lost {
@@ -202,10 +223,22 @@ impl RestAnswer {
 }
 
 impl RestError {
+    /// Tells whether the same again would fail in the same way: what is wrong is the address or the certificate there.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        matches!(
+            self,
+            Self::Insecure { .. }
+                | Self::Untrusted { .. }
+                | Self::NotDemanded { .. }
+                | Self::ProxyCredentials { .. }
+        )
+    }
+
     /// Tells whether the request surely did not reach the service.
     #[must_use]
     pub const fn is_unsent(&self) -> bool {
-        matches!(self, Self::Insecure { .. } | Self::Unreachable { .. })
+        self.is_permanent() || matches!(self, Self::Unreachable { .. })
     }
 }
 

@@ -9,6 +9,7 @@ use exchange_cmdlets::{ErrorClass, Retry};
 use serde_json::{Map, Value as Json};
 
 use crate::assertion::AssertionError;
+use crate::error::{NOT_PINNED, PROXY, UNTRUSTED};
 use crate::rest::{RestAnswer, RestError};
 
 /// Why there is no token.
@@ -157,6 +158,7 @@ impl SignInError {
             },
             Self::Refused(_) | Self::Assertion(_) => ErrorClass::Denied,
             Self::NoAnswer(RestError::Insecure { .. }) => ErrorClass::Invalid,
+            Self::NoAnswer(error) if error.is_permanent() => ErrorClass::Denied,
             Self::NoAnswer(_) => ErrorClass::Transient,
             Self::Malformed => ErrorClass::Protocol,
         }
@@ -188,8 +190,12 @@ impl SignInError {
             Self::NoAnswer(RestError::Insecure { .. }) => {
                 return "use an address that begins with https://";
             }
+            Self::NoAnswer(RestError::NotDemanded { .. }) => return NOT_PINNED,
+            Self::NoAnswer(RestError::Untrusted { .. }) => return UNTRUSTED,
+            Self::NoAnswer(RestError::ProxyCredentials { .. }) => return PROXY,
             Self::NoAnswer(_) => {
-                return "see that this machine reaches the token service (cloud.authority_url) on port 443";
+                return "see that this machine reaches the token service (cloud.authority_url) on port 443, by a proxy if there is \
+                        one (cloud.proxy)";
             }
             Self::Malformed => {
                 return "see that cloud.authority_url leads to the token service and not to a proxy's page";

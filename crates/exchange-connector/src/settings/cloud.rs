@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use exchange_online::Thumbprint;
+use exchange_online::{Proxy, Thumbprint};
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
 
 use super::Context;
 use super::error::SettingsError;
+use super::network::{self, Network};
 use super::section::Section;
 
 /// How Exchange Online is reached and signed in to.
@@ -29,6 +30,8 @@ pub struct Cloud {
     pub scope: String,
     /// A file of further trust anchors for both hosts, in PEM.
     pub ca_file: Option<PathBuf>,
+    /// The way to both hosts.
+    pub network: Network<Proxy>,
     /// Whether [`api_url`](Self::api_url) is one of the settings' own, which links and redirects then never leave.
     pub own_api: bool,
 }
@@ -141,6 +144,10 @@ pub(super) const KEYS: &[&str] = &[
     "api_url",
     "scope",
     "ca_file",
+    "proxy",
+    "certificate_pin",
+    "min_tls",
+    "connect_timeout",
 ];
 
 pub(super) fn parse(
@@ -157,7 +164,11 @@ pub(super) fn parse(
         cloud,
         remedy,
     )?;
-    endpoint.refuse(&super::network::KEYS, cloud, remedy)?;
+    endpoint.refuse(
+        &network::KEYS,
+        cloud,
+        "of the service this stands in the table [cloud]; write it there and remove",
+    )?;
     kerberos.refuse(super::endpoint::KERBEROS_KEYS, cloud, remedy)?;
     if root.choice("authentication_method", super::endpoint::METHODS)?.is_some() {
         context.warnings.push(
@@ -208,7 +219,7 @@ pub(super) fn parse_side(
 }
 
 fn side(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     table: &Section,
     credential: CloudCredential,
 ) -> Result<Cloud, SettingsError> {
@@ -218,12 +229,16 @@ fn side(
     let environment =
         table.choice("environment", ENVIRONMENTS)?.unwrap_or(CloudEnvironment::Global);
     let (authority, api, scope) = environment.defaults();
+    let authority_url = service_url(table, "authority_url", authority)?;
+    let api_url = service_url(table, "api_url", api)?;
+    let plain = [&authority_url, &api_url].into_iter().find(|url| url.scheme() != "https").cloned();
     Ok(Cloud {
         organization,
         credential,
         environment,
-        authority_url: service_url(table, "authority_url", authority)?,
-        api_url: service_url(table, "api_url", api)?,
+        network: network::parse(context, table, plain.as_ref())?,
+        authority_url,
+        api_url,
         scope: table.text("scope")?.unwrap_or_else(|| scope.to_owned()),
         ca_file: table.text("ca_file")?.map(|path| context.directory.join(path)),
         own_api: table.has("api_url"),

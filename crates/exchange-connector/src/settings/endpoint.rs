@@ -141,7 +141,8 @@ pub(super) fn parse(
             authentication.name()
         ));
     }
-    let network = network::parse(context, &url)?;
+    let plain = Some(&url).filter(|url| url.scheme() != "https");
+    let network = network::parse(context, table, plain)?;
     Ok(Endpoint {
         hostname,
         url,

@@ -1,5 +1,6 @@
 //! The way to the endpoint: the proxy before it, what its certificate has to be, and how long connecting may take.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use psrp_client::wsman::client::{CertificatePin, Proxy, TlsVersion};
@@ -8,13 +9,14 @@ use url::Url;
 
 use super::Context;
 use super::error::SettingsError;
+use super::section::Section;
 
-/// The way to the endpoint.
-#[derive(Clone, Debug, Default)]
+/// The way to the endpoint, or to the service; `P` is what stands for a proxy there.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Network {
+pub struct Network<P = Proxy> {
     /// The proxy before the endpoint.
-    pub proxy: ProxySetting,
+    pub proxy: ProxySetting<P>,
     /// The certificates or keys that the server may show; empty for any that is trusted.
     pub certificate_pins: Vec<CertificatePin>,
     /// The oldest version of TLS; `None` for the client's own choice, which is 1.2.
@@ -26,23 +28,27 @@ pub struct Network {
 /// The proxy before the endpoint.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::exhaustive_enums, reason = "the documented values of endpoint.proxy")]
-pub enum ProxySetting {
+pub enum ProxySetting<P = Proxy> {
     /// The one that the environment names, if any.
     #[default]
     Environment,
     /// None, whatever the environment says.
     None,
     /// This one.
-    Through(Proxy),
+    Through(P),
 }
 
 pub(super) const KEYS: [&str; 4] = ["proxy", "certificate_pin", "min_tls", "connect_timeout"];
 
 const VERSIONS: &[(&str, TlsVersion)] = &[("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
 
-pub(super) fn parse(context: &mut Context<'_>, url: &Url) -> Result<Network, SettingsError> {
-    let table = context.endpoint;
-    if url.scheme() != "https" {
+/// Reads the keys of `table`, for addresses of which one is not https when `plain` names it.
+pub(super) fn parse<P: FromStr>(
+    context: &mut Context<'_>,
+    table: &Section,
+    plain: Option<&Url>,
+) -> Result<Network<P>, SettingsError> {
+    if let Some(url) = plain {
         let with = format!("the address {url}");
         table.refuse(
             &["certificate_pin", "min_tls"],
@@ -51,16 +57,18 @@ pub(super) fn parse(context: &mut Context<'_>, url: &Url) -> Result<Network, Set
         )?;
     }
     Ok(Network {
-        proxy: proxy(context)?,
-        certificate_pins: pins(context)?,
+        proxy: proxy(context, table)?,
+        certificate_pins: pins(table)?,
         min_tls: table.choice("min_tls", VERSIONS)?,
         connect_timeout: table.duration("connect_timeout")?,
     })
 }
 
 /// Reads an address, or the word `none`. One with a password may come from elsewhere, as secrets do.
-fn proxy(context: &mut Context<'_>) -> Result<ProxySetting, SettingsError> {
-    let table = context.endpoint;
+fn proxy<P: FromStr>(
+    context: &mut Context<'_>,
+    table: &Section,
+) -> Result<ProxySetting<P>, SettingsError> {
     if !table.has("proxy") {
         return Ok(ProxySetting::Environment);
     }
@@ -86,9 +94,8 @@ fn proxy(context: &mut Context<'_>) -> Result<ProxySetting, SettingsError> {
 }
 
 /// Reads one pin, or several.
-fn pins(context: &Context<'_>) -> Result<Vec<CertificatePin>, SettingsError> {
+fn pins(table: &Section) -> Result<Vec<CertificatePin>, SettingsError> {
     const KEY: &str = "certificate_pin";
-    let table = context.endpoint;
     let written =
         if table.is_list(KEY) { table.texts(KEY)? } else { table.text(KEY)?.map(|pin| vec![pin]) };
     let parse = |pin: &String| {

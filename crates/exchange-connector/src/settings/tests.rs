@@ -135,6 +135,23 @@ fn a_way_that_leads_nowhere_is_refused_without_secrets() {
     let error = parse(&cloud).unwrap_err();
     assert!(matches!(error, SettingsError::Combination { .. }), "{error}");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    assert!(error.to_string().contains("[cloud]"), "{error}");
+    let pin = "ab".repeat(32);
+    let lines = format!(
+        "proxy = 'http://ann:hunter2@proxy'\ncertificate_pin = '{pin}'\nmin_tls = '1.3'\nconnect_timeout = '5s'"
+    );
+    let settings = parse(&format!("{CLOUD}{lines}")).unwrap();
+    let Infrastructure::Cloud(cloud) = &settings.infrastructure else { panic!("not Cloud") };
+    let network = &cloud.network;
+    assert!(
+        matches!(&network.proxy, ProxySetting::Through(proxy) if proxy.to_string() == "proxy:80")
+    );
+    assert_eq!(network.certificate_pins.len(), 1);
+    assert_eq!(network.connect_timeout, Some(Duration::from_secs(5)));
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let local = "authority_url = 'http://127.0.0.1:1'\nmin_tls = '1.3'";
+    let error = parse(&format!("{CLOUD}{local}")).unwrap_err();
+    assert!(error.to_string().contains("there is no TLS over http"), "{error}");
     let error = parse(&format!("{LOCAL}[endpoint]\nmin_tls = '1.2'")).unwrap_err();
     assert!(matches!(error, SettingsError::Combination { .. }), "{error}");
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod cloud;
+mod cloud_network;
 mod delta;
 mod export;
 mod hybrid;

@@ -19,7 +19,7 @@ use crate::link::Territory;
 use crate::options::{Credential, OnlineOptions};
 use crate::password_key::{Module, PasswordKey, PasswordKeyError};
 use crate::request::EncodeError;
-use crate::rest::{Method, RestExchange, RestRequest, RestStream};
+use crate::rest::{Method, RestError, RestExchange, RestRequest, RestStream};
 use crate::sign_in::AccessError;
 use crate::token::{Token, TokenClaims, challenge};
 use crate::token_source::TokenSource;
@@ -176,8 +176,10 @@ impl Service {
                 Ok(begun) => begun,
                 Err(error) => {
                     let may = error.is_unsent() || job.repeat == Repeat::Always;
-                    let insecure = matches!(error, crate::rest::RestError::Insecure { .. });
-                    if insecure || !may || !self.pause(started, &mut attempt, None).await {
+                    if error.is_permanent()
+                        || !may
+                        || !self.pause(started, &mut attempt, None).await
+                    {
                         return Err(OnlineError::NoAnswer(error));
                     }
                     continue;
@@ -242,7 +244,7 @@ impl Service {
         url: &Url,
         token: &Token,
         early: bool,
-    ) -> Result<RestStream, crate::rest::RestError> {
+    ) -> Result<RestStream, RestError> {
         let mut request = RestRequest::new(job.method, url.clone());
         request.headers.clone_from(&job.headers);
         request.headers.extend([
