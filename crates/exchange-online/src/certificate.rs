@@ -19,9 +19,9 @@ use picky::pkcs12::{
 };
 use picky::x509::Cert;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
-use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
+use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncryptedPrivateKeyInfoRef};
 use rsa::{RsaPrivateKey, RsaPublicKey};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use sha1::{Digest as _, Sha1};
 use zeroize::Zeroizing;
 
@@ -50,6 +50,40 @@ pub struct ClientCertificate {
     der: Vec<u8>,
     key: RsaPrivateKey,
     not_after: SystemTime,
+}
+
+/// What a PFX or PEM file holds, whatever it is for.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct CertificateFile {
+    /// The certificates in DER, in the order of the file.
+    pub certificates: Vec<Vec<u8>>,
+    /// The private keys in DER, unlocked: PKCS #8, PKCS #1 or SEC 1.
+    pub keys: Vec<SecretSlice<u8>>,
+}
+
+impl CertificateFile {
+    /// Reads a PFX or PEM file of at most 1 MiB, whose keys may be locked with a password.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError::Unreadable`] or [`CertificateError::WrongPassword`].
+    pub fn read(path: &Path, password: Option<&SecretString>) -> Result<Self, CertificateError> {
+        let Contents { certificates, keys } = Contents::read(path, password)?;
+        Ok(Self { certificates, keys })
+    }
+}
+
+/// The keys do not show.
+impl fmt::Debug for CertificateFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let thumbprints: Vec<_> =
+            self.certificates.iter().map(|der| Thumbprint::of(der).to_string()).collect();
+        f.debug_struct("CertificateFile")
+            .field("certificates", &thumbprints)
+            .field("keys", &self.keys.len())
+            .finish()
+    }
 }
 
 /// Why there is no certificate to sign in with.
@@ -311,7 +345,8 @@ fn candidates(folder: &Path) -> Result<Vec<PathBuf>, CertificateError> {
 #[derive(Default)]
 struct Contents {
     certificates: Vec<Vec<u8>>,
-    keys: Vec<RsaPrivateKey>,
+    /// In DER, of any kind.
+    keys: Vec<SecretSlice<u8>>,
 }
 
 impl Contents {
@@ -364,9 +399,7 @@ impl Contents {
                     self.certificates.extend(certificate.to_der());
                 }
                 SafeBagKind::PrivateKey(key) | SafeBagKind::EncryptedPrivateKey { key, .. } => {
-                    let der = key.to_pkcs8().map(Zeroizing::new);
-                    self.keys
-                        .extend(der.ok().and_then(|der| RsaPrivateKey::from_pkcs8_der(&der).ok()));
+                    self.keys.extend(key.to_pkcs8().map(SecretSlice::from));
                 }
                 SafeBagKind::Nested(bags) if depth > 0 => self.add_bags(bags, depth - 1),
                 _ => {}
@@ -387,15 +420,16 @@ impl Contents {
             let data = Zeroizing::new(section.into_data().into_owned());
             match label.as_str() {
                 "CERTIFICATE" => contents.certificates.push(data.to_vec()),
-                // Keys of other kinds are passed over: the certificate then has no RSA key.
-                "PRIVATE KEY" => contents.keys.extend(RsaPrivateKey::from_pkcs8_der(&data).ok()),
-                "RSA PRIVATE KEY" => {
-                    contents.keys.extend(RsaPrivateKey::from_pkcs1_der(&data).ok());
+                "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => {
+                    contents.keys.push(data.to_vec().into());
                 }
                 "ENCRYPTED PRIVATE KEY" => {
                     let password = password.ok_or(Failure::WrongPassword)?.expose_secret();
-                    let key = RsaPrivateKey::from_pkcs8_encrypted_der(&data, password);
-                    contents.keys.push(key.map_err(|_| Failure::WrongPassword)?);
+                    let locked = EncryptedPrivateKeyInfoRef::try_from(data.as_slice());
+                    let locked =
+                        locked.map_err(|error| Failure::Other(error.to_string().into()))?;
+                    let key = locked.decrypt(password).map_err(|_| Failure::WrongPassword)?;
+                    contents.keys.push(key.as_bytes().to_vec().into());
                 }
                 _ => {}
             }
@@ -422,13 +456,20 @@ impl Contents {
         let certificate = Cert::from_der(der).map_err(|error| unreadable(error.into()))?;
         let public = certificate.public_key().to_der().map_err(|error| unreadable(error.into()))?;
         let public = RsaPublicKey::from_public_key_der(&public).map_err(|_| no_key())?;
-        let key = self.keys.iter().find(|key| key.to_public_key() == public).ok_or_else(no_key)?;
+        // Keys of other kinds are passed over: the certificate then has no RSA key.
+        let mut keys = self.keys.iter().filter_map(rsa_key);
+        let key = keys.find(|key| key.to_public_key() == public).ok_or_else(no_key)?;
         Ok(Some(ClientCertificate {
             der: der.clone(),
-            key: key.clone(),
+            key,
             not_after: end(&certificate).unwrap_or(SystemTime::UNIX_EPOCH),
         }))
     }
+}
+
+fn rsa_key(der: &SecretSlice<u8>) -> Option<RsaPrivateKey> {
+    let der = der.expose_secret();
+    RsaPrivateKey::from_pkcs8_der(der).or_else(|_| RsaPrivateKey::from_pkcs1_der(der)).ok()
 }
 
 fn end(certificate: &Cert) -> Option<SystemTime> {

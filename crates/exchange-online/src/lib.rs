@@ -84,7 +84,9 @@ mod token_source;
 
 pub use answer::{Answer, AnswerError};
 pub use assertion::{ASSERTION_LIFETIME, AssertionAlgorithm, AssertionError, Claims, assertion};
-pub use certificate::{CertificateError, ClientCertificate, Thumbprint, ThumbprintError};
+pub use certificate::{
+    CertificateError, CertificateFile, ClientCertificate, Thumbprint, ThumbprintError,
+};
 pub use error::OnlineError;
 pub use http::{HttpExchange, HttpOptions, HttpSettingsError};
 pub use link::LinkError;

@@ -31,6 +31,7 @@ mod pin;
 mod pool;
 mod proxy;
 mod recorder;
+mod redirect;
 mod replay;
 mod shell;
 mod stream;
@@ -38,7 +39,7 @@ mod ticket;
 mod tls;
 mod tls_error;
 
-pub use credentials::Credentials;
+pub use credentials::{CertificateSource, Credentials};
 pub use error::{Error, Phase, SecurityError};
 pub use exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
 pub use http_client::HttpClient;

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 
-use super::{CertificateError, ClientCertificate, Thumbprint};
+use super::{CertificateError, CertificateFile, ClientCertificate, Thumbprint};
 
 const APP: &str = "79218D98A3FF04574C534A49F8E005D1817420E0";
 const ANOTHER: &str = "CA9DB71D4EB6E8F1FDCC91DB0BDFD44D7AB2FA13";
@@ -51,6 +51,26 @@ fn files_of_every_kind_are_read() {
         assert_eq!(found.thumbprint().to_string(), APP, "{name}");
         assert_eq!(found.warning(SystemTime::now()), None, "{name}");
     }
+}
+
+#[test]
+fn a_file_is_read_whole_whatever_its_keys_are() {
+    for (name, password, keys) in [
+        ("modern.pfx", Some("hunter2"), 1),
+        ("legacy.pfx", Some("hunter2"), 1),
+        ("open.pfx", None, 1),
+        ("locked.pem", Some("hunter2"), 1),
+        ("traditional.pem", None, 1),
+        ("elliptic.pem", None, 1),
+        ("keyless.pem", None, 0),
+    ] {
+        let password = password.map(SecretString::from);
+        let file = CertificateFile::read(&data(name), password.as_ref()).unwrap();
+        assert_eq!((file.certificates.is_empty(), file.keys.len()), (false, keys), "{name}");
+        assert!(!format!("{file:?}").contains("48, 130"), "no key shows: {file:?}");
+    }
+    let wrong = CertificateFile::read(&data("locked.pem"), Some(&"wrong".into()));
+    assert!(matches!(wrong, Err(CertificateError::WrongPassword { .. })), "{wrong:?}");
 }
 
 #[test]

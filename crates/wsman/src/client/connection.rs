@@ -33,6 +33,7 @@ use super::interim::Interim;
 use super::login::{Logins, refusal};
 use super::options::ClientOptions;
 use super::proxy::Proxy;
+use super::redirect::Target;
 use super::stream::{Stream, Transport};
 use super::tls::check_pins;
 use super::tls_error::{handshake_failed, refused_afterwards};
@@ -45,8 +46,7 @@ pub(crate) struct Endpoint {
     pub(crate) port: u16,
     /// The value of the header `Host`.
     pub(crate) authority: HeaderValue,
-    /// Path and query, as they go into the request line.
-    pub(crate) target: http::Uri,
+    pub(crate) target: Target,
     /// The TLS settings; `None` over http.
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
     pub(crate) proxy: Option<Proxy>,
@@ -228,6 +228,7 @@ impl Connection {
         };
         let (parts, body) = response.into_parts();
         endpoint.cookies.store(&parts.headers);
+        endpoint.target.note(parts.status, &parts.headers);
         self.close |= closes(&parts.headers);
         let body = read_body(body, largest, options.stall_timeout);
         let body = within(options.body_timeout, Phase::Body, body).await?;
@@ -281,7 +282,7 @@ impl Endpoint {
         authorization: Option<HeaderValue>,
     ) -> Request<Full<Bytes>> {
         let length = body.len();
-        let mut request = Request::post(self.target.clone())
+        let mut request = Request::post(self.target.uri())
             .body(Full::new(body))
             .expect("a parsed URI and no headers make a request");
         let headers = request.headers_mut();

@@ -1,9 +1,9 @@
 //! Who signs in, and how.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 
 use super::kerberos::KerberosOptions;
 
@@ -80,10 +80,8 @@ pub enum Credentials {
     /// A client certificate in the TLS handshake; for https.
     #[non_exhaustive]
     Certificate {
-        /// A PEM file with the certificate and those that lead up to the root.
-        certificate: PathBuf,
-        /// A PEM file with its private key, not encrypted; it may be the same file.
-        key: PathBuf,
+        /// Where certificate and key are.
+        source: CertificateSource,
     },
     /// Whatever the server offers of `Negotiate`, as above, and `Kerberos`, in this order; never Basic.
     #[non_exhaustive]
@@ -96,6 +94,30 @@ pub enum Credentials {
         kerberos: Option<KerberosOptions>,
         /// Whether NTLM is tried when Kerberos cannot be had.
         ntlm_fallback: bool,
+    },
+}
+
+/// Where a client certificate and its private key are.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum CertificateSource {
+    /// In files, which are read when the client is made.
+    #[non_exhaustive]
+    Files {
+        /// A PEM file with the certificate and those that lead up to the root.
+        certificate: PathBuf,
+        /// A PEM file with its private key, not encrypted; it may be the same file.
+        key: PathBuf,
+    },
+    /// Here.
+    #[non_exhaustive]
+    Loaded {
+        /// What errors call it: where it came from.
+        name: String,
+        /// Certificates in DER: the own one, and those that lead up to the root, in any order.
+        certificates: Vec<Vec<u8>>,
+        /// Private keys in DER (PKCS #8, PKCS #1 or SEC 1); one has to belong to one of the certificates.
+        keys: Vec<SecretSlice<u8>>,
     },
 }
 
@@ -143,7 +165,19 @@ impl Credentials {
     /// The server has to ask for the certificate in the handshake itself: neither renegotiation (TLS 1.2) nor
     /// authentication after the handshake (TLS 1.3) is supported by the TLS library.
     pub fn certificate(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self::Certificate { certificate: certificate.into(), key: key.into() }
+        let (certificate, key) = (certificate.into(), key.into());
+        Self::Certificate { source: CertificateSource::Files { certificate, key } }
+    }
+
+    /// Signs in with a client certificate that was read already, as [`CertificateSource::Loaded`] describes it; what was
+    /// said of [`Credentials::certificate`] holds for it too.
+    pub fn loaded_certificate(
+        name: impl Into<String>,
+        certificates: Vec<Vec<u8>>,
+        keys: Vec<SecretSlice<u8>>,
+    ) -> Self {
+        let source = CertificateSource::Loaded { name: name.into(), certificates, keys };
+        Self::Certificate { source }
     }
 
     /// Signs in with the best that the server offers of Negotiate and Kerberos.
@@ -222,16 +256,17 @@ impl Credentials {
             | Self::CredSsp { username, .. }
             | Self::Default { username, .. } => username,
             Self::Ticket { principal, .. } => principal.as_deref().unwrap_or_default(),
-            Self::Certificate { certificate, .. } => {
+            Self::Certificate { source: CertificateSource::Files { certificate, .. } } => {
                 certificate.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
             }
+            Self::Certificate { source: CertificateSource::Loaded { name, .. } } => name,
         }
     }
 
-    /// Returns the files of the client certificate and its key.
-    pub(crate) fn certificate_files(&self) -> Option<(&Path, &Path)> {
+    /// Returns where the client certificate and its key are.
+    pub(crate) fn certificate_source(&self) -> Option<&CertificateSource> {
         match self {
-            Self::Certificate { certificate, key } => Some((certificate, key)),
+            Self::Certificate { source } => Some(source),
             _ => None,
         }
     }
@@ -242,6 +277,20 @@ impl Credentials {
             Self::Negotiate { kerberos, .. } | Self::Default { kerberos, .. } => kerberos.as_ref(),
             Self::Kerberos { options, .. } => Some(options),
             _ => None,
+        }
+    }
+}
+
+/// Keys do not show.
+impl fmt::Debug for CertificateSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files { certificate, key } => {
+                f.debug_struct("Files").field("certificate", certificate).field("key", key).finish()
+            }
+            Self::Loaded { name, .. } => {
+                f.debug_struct("Loaded").field("name", name).finish_non_exhaustive()
+            }
         }
     }
 }

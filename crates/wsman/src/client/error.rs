@@ -159,8 +159,8 @@ pub enum Error {
     /// The server answered without an envelope.
     #[error("the server answered {_0}")]
     Http(Box<HttpAnswer>),
-    /// The server wants the client elsewhere. Credentials are for the endpoint in the options alone, so that is where to
-    /// name another one, if it can be trusted.
+    /// The server wants the client elsewhere. Credentials are for the scheme, host and port in the options alone, so that
+    /// is where to name another endpoint, if it can be trusted.
     #[error("the server redirects to {location:?} (HTTP {status}), which is not followed")]
     Redirect {
         /// The HTTP status.

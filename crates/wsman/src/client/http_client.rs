@@ -17,6 +17,7 @@ use super::login::Logins;
 use super::options::{ClientOptions, ProxyChoice};
 use super::pool::Pool;
 use super::proxy::Proxy;
+use super::redirect::Target;
 use super::ticket::SYSTEM_KERBEROS;
 use super::tls;
 use crate::mime;
@@ -82,11 +83,7 @@ impl HttpClient {
             None => host.clone(),
         };
         let authority = HeaderValue::from_str(&authority).map_err(|_error| invalid())?;
-        let target = match url.query() {
-            Some(query) => format!("{}?{query}", url.path()),
-            None => url.path().to_owned(),
-        };
-        let target = target.parse().map_err(|_error| invalid())?;
+        let target = Target::new(&url, options.follow_redirects).ok_or_else(invalid)?;
         let tls = if is_https { Some(tls::config(&options)?) } else { None };
         let proxy = match &options.proxy {
             ProxyChoice::Direct => None,
@@ -130,14 +127,19 @@ impl HttpClient {
             let is_fresh = idle.is_none();
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => Connection::open(&self.endpoint).await?,
+                None => match Connection::open(&self.endpoint).await {
+                    Err(Error::Redirect { .. }) if self.endpoint.target.follow() => continue,
+                    opened => opened?,
+                },
             };
             tracing::trace!(verb = %request.verb, is_fresh, "exchange");
             match connection.exchange(&self.endpoint, &request.envelope, limit).await {
                 Ok(response) => {
+                    self.endpoint.target.settle();
                     self.pool.put(connection);
                     return Ok(response);
                 }
+                Err(Failure::Other(Error::Redirect { .. })) if self.endpoint.target.follow() => {}
                 Err(Failure::NotSent(_)) if !is_fresh => {}
                 Err(Failure::SignedOut(_)) if may_sign_in_again => may_sign_in_again = false,
                 Err(

@@ -26,6 +26,7 @@ pub struct ClientOptions {
     pub(crate) native_roots: bool,
     pub(crate) channel_binding: bool,
     pub(crate) allow_unencrypted: bool,
+    pub(crate) follow_redirects: bool,
     pub(crate) pins: Vec<CertificatePin>,
     pub(crate) min_tls: TlsVersion,
     pub(crate) proxy: ProxyChoice,
@@ -74,6 +75,7 @@ impl ClientOptions {
             native_roots: true,
             channel_binding: true,
             allow_unencrypted: false,
+            follow_redirects: false,
             pins: Vec::new(),
             min_tls: TlsVersion::Tls12,
             proxy: ProxyChoice::Environment,
@@ -175,6 +177,17 @@ impl ClientOptions {
         self
     }
 
+    /// Sets whether redirects are followed; the default is false.
+    ///
+    /// They are followed over https alone, to another path of the same host and port, at most five times, and only
+    /// before the first answer. Any other is [`Error::Redirect`](super::Error::Redirect), which names its target: a
+    /// credential goes nowhere else.
+    #[must_use]
+    pub fn follow_redirects(mut self, follow: bool) -> Self {
+        self.follow_redirects = follow;
+        self
+    }
+
     /// Sets how long the body of an answer may take in all, once its head is there; the default is 120 s.
     #[must_use]
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
@@ -269,6 +282,7 @@ mod tests {
         let counts = [options.max_connections, options.max_headers, options.max_interim_answers];
         assert_eq!(counts, [8, 100, 16]);
         assert_eq!(options.min_tls, TlsVersion::Tls12);
+        assert!(!options.follow_redirects && !options.allow_unencrypted);
         assert!(options.pins.is_empty() && matches!(options.proxy, ProxyChoice::Environment));
         assert_eq!(options.max_header_size(1).max_header_size, 8 << 10);
     }

@@ -5,10 +5,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret as _;
 
+use super::credentials::CertificateSource;
 use super::error::Error;
 use super::options::{ClientOptions, TlsVersion};
 use super::tls_error::CertificateProblem;
@@ -34,14 +38,15 @@ pub(crate) fn config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Error
         TlsVersion::Tls12 => rustls::ALL_VERSIONS,
         TlsVersion::Tls13 => &[&rustls::version::TLS13],
     };
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(Error::TlsSettings)?
         .with_root_certificates(roots);
-    let config = match options.credentials.certificate_files() {
-        Some((certificate, key)) => builder
-            .with_client_auth_cert(read_own_certificates(certificate)?, read_key(key)?)
-            .map_err(Error::TlsSettings)?,
+    let own = options.credentials.certificate_source().map(|source| own(source, &provider));
+    let config = match own.transpose()? {
+        Some((chain, key)) => {
+            builder.with_client_auth_cert(chain, key).map_err(Error::TlsSettings)?
+        }
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
@@ -54,6 +59,45 @@ pub(crate) fn check_pins(options: &ClientOptions, host: &str, own: &[u8]) -> Res
     }
     let problem = CertificateProblem::NotPinned;
     Err(Error::Certificate { host: host.to_owned(), problem, source: None })
+}
+
+type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Returns the client's own certificate with those that lead up from it, and its key.
+fn own(source: &CertificateSource, provider: &CryptoProvider) -> Result<Own, Error> {
+    match source {
+        CertificateSource::Files { certificate, key } => {
+            Ok((read_own_certificates(certificate)?, read_key(key)?))
+        }
+        CertificateSource::Loaded { name, certificates, keys } => {
+            let keys = keys.iter().filter_map(|key| {
+                PrivateKeyDer::try_from(key.expose_secret()).ok().map(|key| key.clone_key())
+            });
+            let chains =
+                keys.filter_map(|key| Some((own_first(certificates, &key, provider)?, key)));
+            let text = "it holds no certificate together with its private key";
+            let source = || io::Error::new(io::ErrorKind::InvalidData, text);
+            chains
+                .into_iter()
+                .next()
+                .ok_or_else(|| Error::ClientCertificate { path: name.into(), source: source() })
+        }
+    }
+}
+
+/// Puts the certificate that a key belongs to first; nothing when it belongs to none.
+fn own_first(
+    certificates: &[Vec<u8>],
+    key: &PrivateKeyDer<'_>,
+    provider: &CryptoProvider,
+) -> Option<Vec<CertificateDer<'static>>> {
+    let mut chain: Vec<_> = certificates.iter().cloned().map(CertificateDer::from).collect();
+    let belongs = |certificate: &CertificateDer<'static>| {
+        CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), provider).is_ok()
+    };
+    let own = chain.iter().position(belongs)?;
+    chain.get_mut(..=own)?.rotate_right(1);
+    Some(chain)
 }
 
 fn read_own_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

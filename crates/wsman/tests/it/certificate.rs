@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::RootCertStore;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -108,6 +109,32 @@ async fn a_client_shows_its_certificate() {
     let no_key = Credentials::certificate(folder.0.join("ann.pem"), folder.0.join("ann.pem"));
     let error = error_of(HttpClient::new(options(&url, &folder.0, no_key)));
     assert!(matches!(error, Error::ClientCertificate { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_read_already_is_shown_with_the_key_that_belongs_to_it() {
+    let folder = Folder(std::env::temp_dir().join(format!("wsman-loaded-{}", std::process::id())));
+    let url = serve(&folder.0).await;
+    let der = |name: &str| CertificateDer::from_pem_file(folder.0.join(name)).unwrap().to_vec();
+    let key =
+        |pem: &str| PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap().secret_der().to_vec();
+    let own = std::fs::read_to_string(folder.0.join("ann.key")).unwrap();
+    let other = KeyPair::generate().unwrap().serialize_pem();
+    let keys = |pems: &[&str]| pems.iter().map(|pem| key(pem).into()).collect();
+    // The authority's certificate stands first, and a key of nobody's.
+    let certificates = vec![der("ca.pem"), der("ann.pem")];
+    let loaded = |keys| Credentials::loaded_certificate("ann.pfx", certificates.clone(), keys);
+    let own = loaded(keys(&[&other, &own]));
+    assert_eq!(format!("{own:?}"), "Certificate { username: \"ann.pfx\", kerberos: None, .. }");
+    let client = HttpClient::new(options(&url, &folder.0, own)).unwrap();
+    client.exchange(request("x".to_owned())).await.unwrap();
+    for keys in [keys(&[]), keys(&[&other]), vec![vec![1, 2, 3].into()]] {
+        let error = error_of(HttpClient::new(options(&url, &folder.0, loaded(keys))));
+        assert!(
+            matches!(&error, Error::ClientCertificate { path, .. } if path == Path::new("ann.pfx")),
+            "{error:?}"
+        );
+    }
 }
 
 #[test]

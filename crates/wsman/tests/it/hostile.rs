@@ -295,12 +295,16 @@ async fn a_redirect_takes_no_credentials_anywhere() {
                 Credentials::credssp("ann", "hunter2"),
                 Credentials::default_method("ann", "hunter2"),
             ] {
-                let client = HttpClient::new(server.options(credentials)).unwrap();
-                let error = attacked(&client).await;
-                assert!(matches!(&error, Error::Redirect { .. }), "{error:?}");
-                assert!(!error.to_string().contains("secret"), "{error}");
+                // Over http none is followed, whoever wants it.
+                for follow in [false, true] {
+                    let options = server.options(credentials.clone()).follow_redirects(follow);
+                    let client = HttpClient::new(options).unwrap();
+                    let error = attacked(&client).await;
+                    assert!(matches!(&error, Error::Redirect { .. }), "{error:?}");
+                    assert!(!error.to_string().contains("secret"), "{error}");
+                }
             }
-            assert_eq!(server.connections(), 4);
+            assert_eq!(server.connections(), 8);
         }
     }
     assert_eq!(elsewhere.connections(), 0);

@@ -22,6 +22,8 @@ mod peer;
 mod proxy;
 mod recordings;
 #[cfg(feature = "client")]
+mod redirect;
+#[cfg(feature = "client")]
 mod relay;
 mod round_trip;
 #[cfg(feature = "client")]

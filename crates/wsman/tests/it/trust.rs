@@ -23,9 +23,9 @@ use super::hostile::{Server, read_request};
 use super::peer::{error_of, request};
 
 /// An authority, and the file with its certificate, which goes with this value.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 impl Drop for Authority {
@@ -35,7 +35,7 @@ impl Drop for Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -60,6 +60,17 @@ impl Authority {
         years: (i32, i32),
         versions: Versions<'_>,
     ) -> (Server, CertificateDer<'static>) {
+        let (acceptor, own) = self.acceptor(name, years, versions);
+        (Server::start(move |stream| answer(acceptor.clone(), stream)).await, own)
+    }
+
+    /// Makes a certificate for a name and years, and what accepts connections with it.
+    pub(crate) fn acceptor(
+        &self,
+        name: &str,
+        years: (i32, i32),
+        versions: Versions<'_>,
+    ) -> (TlsAcceptor, CertificateDer<'static>) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.0, 1, 1);
@@ -75,8 +86,7 @@ impl Authority {
                 PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
             )
             .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        (Server::start(move |stream| answer(acceptor.clone(), stream)).await, own.der().clone())
+        (TlsAcceptor::from(Arc::new(config)), own.der().clone())
     }
 
     fn options(&self, server: &Server) -> ClientOptions {
@@ -105,10 +115,10 @@ async fn failure(options: ClientOptions) -> Error {
     error_of(HttpClient::new(options).unwrap().exchange(request("x".to_owned())).await)
 }
 
-type Versions<'a> = &'a [&'static rustls::SupportedProtocolVersion];
+pub(crate) type Versions<'a> = &'a [&'static rustls::SupportedProtocolVersion];
 
-const VALID: (i32, i32) = (2020, 2090);
-const BOTH: Versions<'_> = rustls::ALL_VERSIONS;
+pub(crate) const VALID: (i32, i32) = (2020, 2090);
+pub(crate) const BOTH: Versions<'_> = rustls::ALL_VERSIONS;
 
 #[tokio::test]
 async fn each_flaw_of_a_certificate_has_a_name() {
