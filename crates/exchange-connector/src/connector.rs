@@ -354,6 +354,21 @@ impl Inner {
         }
     }
 
+    /// Whether it is the service that is talked to.
+    pub(crate) fn is_online(&self) -> bool {
+        matches!(self.backend, Backend::Cloud(_))
+    }
+
+    /// The account signed in, and is not let do what it has to.
+    pub(crate) fn not_permitted(&self, cmdlet: &str, source: crate::error::BoxError) -> Error {
+        Error::NotPermitted {
+            target: self.target(),
+            username: self.account().unwrap_or_default().to_owned(),
+            cmdlet: cmdlet.to_owned(),
+            source,
+        }
+    }
+
     /// The account that sessions sign in with, unless the caller brought the transport.
     pub(crate) fn account(&self) -> Option<&str> {
         match &self.backend {

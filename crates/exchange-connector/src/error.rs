@@ -61,6 +61,19 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// The account signed in, but may not run what has to be run: give it the permission or the role.
+    #[error("{username} signed in to {target} and may not run {cmdlet}")]
+    NotPermitted {
+        /// The server.
+        target: String,
+        /// The account.
+        username: String,
+        /// The first cmdlet that was refused.
+        cmdlet: String,
+        /// What the server said.
+        #[source]
+        source: BoxError,
+    },
     /// A session opened that has no Exchange cmdlets: see to the server's management tools, or to the kind of endpoint.
     #[error("the session on {target} has no Exchange cmdlets")]
     NoExchange {
@@ -171,6 +184,7 @@ impl Error {
             Self::Settings(_) | Self::Request(_) => 2,
             Self::Connect { .. }
             | Self::SignIn { .. }
+            | Self::NotPermitted { .. }
             | Self::TooManySessions { .. }
             | Self::NoExchange { .. } => 4,
             Self::Cmdlet { .. } | Self::Lost { .. } => 1,
@@ -185,6 +199,7 @@ impl Error {
             Self::Settings(_)
             | Self::Request(_)
             | Self::SignIn { .. }
+            | Self::NotPermitted { .. }
             | Self::NoExchange { .. } => false,
             Self::Cmdlet { record, .. } => {
                 matches!(classify(record).class, ErrorClass::Transient | ErrorClass::Throttled)

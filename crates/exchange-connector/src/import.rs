@@ -97,7 +97,7 @@ pub enum ImportError {
     /// The request is wrong; nothing was sent.
     #[error(transparent)]
     Refused(RequestError),
-    /// No session could be opened; nothing was read.
+    /// No session could be opened, or the account may read nothing; nothing was read.
     #[error(transparent)]
     Open(Error),
     /// Something is missing. Follows [`Change::Incomplete`], which says the same to whoever reads the lines.
@@ -172,6 +172,10 @@ fn import_side(inner: Arc<Inner>, request: ImportRequest) -> ImportStream {
             }
         }
         reader.close().await;
+        if let Some(error) = reader.denied {
+            yield Err(ImportError::Open(error));
+            return;
+        }
         let mut run = reader.run;
         let left = match run.gone() {
             Ok(None) => None,

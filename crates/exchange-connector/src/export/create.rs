@@ -132,7 +132,12 @@ impl Work<'_> {
         call: CmdletCall,
     ) -> Result<(Uuid, Option<String>), Stop> {
         let cmdlet = call.name.to_string();
-        let reply = self.send_unjudged(call).await?;
+        let reply = match self.send_unjudged(call).await {
+            Err(stop) if stop.status == Status::Unknown && task.family == Family::OnlineMailbox => {
+                return self.look_back(task, &cmdlet, stop).await;
+            }
+            reply => reply?,
+        };
         let made = reply
             .objects
             .iter()
@@ -307,7 +312,7 @@ impl Work<'_> {
 
 /// How often, and after how long each time, a new mailbox of the service is looked for before it counts as not visible.
 const VISIBLE_AFTER: u32 = 40;
-const VISIBILITY_WAIT: Duration = Duration::from_secs(3);
+pub(super) const VISIBILITY_WAIT: Duration = Duration::from_secs(3);
 
 /// Which parameter of the service's `New-Mailbox` takes the sign-in name: the sets of shared and resource mailboxes make it
 /// from the primary address.

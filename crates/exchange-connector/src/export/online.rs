@@ -8,6 +8,7 @@ use clixml::Value;
 use exchange_cmdlets::{CmdletCall, ErrorClass, ErrorRecord, ParameterValue, Retry};
 use uuid::Uuid;
 
+use super::create::{VISIBILITY_WAIT, guid};
 use super::current::{only_object, read_failed};
 use super::prepare::CreateTask;
 use super::{Mode, Stop, Work};
@@ -67,6 +68,45 @@ impl Work<'_> {
         asked.then(|| call.switch("Confirm", false))
     }
 
+    /// Looks whether a mailbox came to be although the answer was lost. It was not there before, so if it is there now, it
+    /// was made; if it is not, nothing is known, for the service may still be at it.
+    pub(super) async fn look_back(
+        &mut self,
+        task: &CreateTask,
+        cmdlet: &str,
+        mut lost: Stop,
+    ) -> Result<(Uuid, Option<String>), Stop> {
+        let looks = if task.identity.is_some() { LOOKS_BACK } else { 0 };
+        for look in 0..looks {
+            if look > 0 {
+                tokio::time::sleep(VISIBILITY_WAIT).await;
+            }
+            let found = match self.find_existing(task, None).await {
+                Ok(found) => found,
+                Err(stop) => {
+                    lost.error
+                        .message
+                        .push_str(&format!("; looking for it: {}", stop.error.message));
+                    return Err(lost);
+                }
+            };
+            if let Some((id, value)) = found.as_ref().and_then(|value| Some((guid(value)?, value)))
+            {
+                let reason = &lost.error.message;
+                self.outcome.warnings.push(format!(
+                    "the answer of {cmdlet} was lost, but the mailbox, which was not there before, was made: {reason}"
+                ));
+                return Ok((id, originating_server(value)));
+            }
+        }
+        if looks > 0 {
+            lost.error
+                .message
+                .push_str("; it is not there, or not yet: look again in some minutes");
+        }
+        Err(lost)
+    }
+
     /// Refuses to make a mailbox whose name a deleted one still holds.
     pub(super) async fn refuse_deleted(&mut self, task: &CreateTask) -> Result<(), Stop> {
         let Some(identity) = &task.identity else {
@@ -95,3 +135,6 @@ impl Work<'_> {
         ))
     }
 }
+
+/// How often a mailbox is looked for whose making gave no answer.
+const LOOKS_BACK: u32 = 4;

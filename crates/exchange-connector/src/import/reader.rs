@@ -59,6 +59,8 @@ pub(super) struct Reader {
     gained: u64,
     /// An error record that may pass; the pass goes on, but is not good any more.
     spoiled: Option<(Failure, String)>,
+    /// The service lets the account read nothing at all.
+    pub(super) denied: Option<Error>,
 }
 
 /// What is read.
@@ -111,6 +113,7 @@ impl Reader {
             held: Vec::new(),
             gained: 0,
             spoiled: None,
+            denied: None,
         })
     }
 
@@ -181,6 +184,11 @@ impl Reader {
                 return Vec::new();
             }
             Ok(_) => return Vec::new(),
+            Err(TransportError::Denied { source }) if self.is_untouched() => {
+                self.part = usize::MAX;
+                self.denied = Some(self.inner.not_permitted(part.family.get(), source));
+                return Vec::new();
+            }
             Err(error) => {
                 let failure = Failure::of(&error);
                 let reason = report(&Error::from_transport(part.family.get(), error));
@@ -205,6 +213,11 @@ impl Reader {
         }
         let full = if self.side.is_some() { BATCH } else { 1 };
         if self.held.len() >= full { self.give(part).await } else { Vec::new() }
+    }
+
+    /// Whether the service has not shown anything yet.
+    fn is_untouched(&self) -> bool {
+        self.inner.is_online() && self.part == 0 && self.run.has_seen_nothing()
     }
 
     async fn pass_ended(&mut self, part: &Part) -> Vec<Change> {

@@ -130,6 +130,11 @@ impl Run {
         self.seen.len().saturating_add(self.missing.len()) >= MAX_OBJECTS
     }
 
+    /// Whether nothing was shown yet.
+    pub(super) fn has_seen_nothing(&self) -> bool {
+        self.seen.is_empty() && self.missing.is_empty()
+    }
+
     /// Whether a pass showed the object itself, and not its key alone.
     pub(super) fn has_seen(&self, id: &Uuid) -> bool {
         self.seen.contains_key(id)

@@ -22,7 +22,7 @@ struct Site {
 /// How an import ended, and the GUIDs it gave.
 struct Imported {
     ids: Vec<String>,
-    last: Change,
+    last: Option<Change>,
     error: Option<ImportError>,
 }
 
@@ -53,13 +53,13 @@ impl Site {
             }
         }
         ids.sort();
-        Imported { ids, last: last.expect("there is a last line"), error }
+        Imported { ids, last, error }
     }
 
     /// Imports and makes sure that everything came.
     async fn import_all(&self) {
         let imported = self.import().await;
-        assert!(matches!(imported.last, Change::Complete { .. }), "{:?}", imported.last);
+        assert!(matches!(imported.last, Some(Change::Complete { .. })), "{:?}", imported.last);
         let mut expected: Vec<_> = self
             .simulator
             .recipients()
@@ -216,9 +216,17 @@ const THUMBPRINT_ID: &str = "9b9387fe-e1b1-4695-97bd-b0a0bebe7ce2";
 
 #[tokio::test]
 async fn the_missing_half_of_the_permission_is_named() {
-    for (options, remedy) in [
-        (SimOptions::default().application_roles([""; 0]), "permission Exchange.ManageAsApp"),
-        (SimOptions::default().exchange_role(false), "the role Exchange Recipient Administrator"),
+    for (options, reason, remedy) in [
+        (
+            SimOptions::default().application_roles([""; 0]),
+            "status 401: the token lacks the application permission Exchange.ManageAsApp",
+            "permission Exchange.ManageAsApp",
+        ),
+        (
+            SimOptions::default().exchange_role(false),
+            "status 403: no role that was given to this account lets it run Get-Mailbox",
+            "the role Exchange Recipient Administrator",
+        ),
     ] {
         let site = Site::start(options.mailboxes(2)).await;
         let report = site.connector.check().await;
@@ -226,7 +234,11 @@ async fn the_missing_half_of_the_permission_is_named() {
         let step = step.expect("a step fails");
         assert!(step.remedy.as_deref().is_some_and(|found| found.contains(remedy)), "{step:?}");
         let imported = site.import().await;
-        assert!(imported.ids.is_empty() && matches!(imported.last, Change::Incomplete { .. }));
+        assert!(imported.ids.is_empty() && imported.last.is_none());
+        let error = imported.error.expect("it is refused");
+        assert_eq!(error.exit_code(), 4);
+        let report = exchange_connector::report(&error);
+        assert!(report.contains("may not run Get-Mailbox") && report.contains(reason), "{report}");
         site.end().await;
     }
 }
@@ -264,7 +276,7 @@ async fn cannot_be_finished(fault: &str, reason: &str) {
     let impatient = |settings| format!("{settings}[endpoint]\nstall_timeout = \"4s\"\n");
     let site = Site::with(options, impatient).await;
     let imported = site.import().await;
-    let Change::Incomplete { reason: found, .. } = &imported.last else {
+    let Some(Change::Incomplete { reason: found, .. }) = &imported.last else {
         panic!("{fault}: {:?}", imported.last)
     };
     assert!(found.contains(reason), "{fault}: {found}");
@@ -336,13 +348,39 @@ async fn shared_mailboxes_need_no_password_and_users_do() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_of_a_creation_is_unknown_and_never_repeated() {
+async fn a_creation_whose_answer_was_lost_is_looked_for_and_never_repeated() {
     let fault = "drop-after@New-Mailbox:1".parse().expect("a fault");
     let site = Site::start(SimOptions::default().mailboxes(3).fault(fault)).await;
-    site.refused(ann(), Status::Unknown, "ambiguous", "after-check", "connection").await;
-    let made = site.simulator.calls().iter().filter(|call| call.cmdlet == "New-Mailbox").count();
-    assert_eq!(made, 1);
+    let outcome = site.export(&[ann()]).await.remove(0);
+    assert_eq!(outcome.status, Status::Applied, "{outcome:?}");
+    let lost =
+        "the answer of New-Mailbox was lost, but the mailbox, which was not there before, was made";
+    assert!(outcome.warnings.iter().any(|text| text.starts_with(lost)), "{outcome:?}");
+    let made = site.simulator.recipients();
+    let made = made.iter().find(|one| one.user_principal_name == "ann.example@contoso.com");
+    assert_eq!(outcome.id, made.map(|one| one.guid.to_string()));
+    assert_eq!(made.map(|one| one.email_addresses.len()), Some(2), "the rest followed");
+    let creations = |site: &Site| {
+        site.simulator.calls().iter().filter(|call| call.cmdlet == "New-Mailbox").count()
+    };
+    assert_eq!(creations(&site), 1);
     site.refused(ann(), Status::Failed, "conflict", "never", "already has a mailbox").await;
+    site.end().await;
+
+    // Where it is not there, it may come yet.
+    let fault = "drop@New-Mailbox:1".parse().expect("a fault");
+    let site = Site::start(SimOptions::default().mailboxes(3).fault(fault)).await;
+    let part = "it is not there, or not yet: look again in some minutes";
+    site.refused(ann(), Status::Unknown, "ambiguous", "after-check", part).await;
+    assert_eq!(creations(&site), 0);
+    site.end().await;
+
+    // What names no account cannot be looked for.
+    let fault = "drop-after@New-Mailbox:1".parse().expect("a fault");
+    let site = Site::start(SimOptions::default().mailboxes(3).fault(fault)).await;
+    let shared = json!({"operation": "create", "attributes": {"Name": "Desk", "Alias": "desk", "_param_Shared": true}});
+    site.refused(shared, Status::Unknown, "ambiguous", "after-check", "connection").await;
+    assert_eq!(creations(&site), 1);
     site.end().await;
 }
 
