@@ -215,10 +215,19 @@ impl RestAnswer {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Returns how long `Retry-After` asks to wait; a date in it is not understood.
+    /// Returns how long `Retry-After` asks to wait. A date there is counted from the answer's own `Date`, for clocks differ;
+    /// without that it says nothing.
+    ///
+    /// Spec: RFC 9110, 10.2.3 Retry-After; 5.6.7 Date/Time Formats.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.value("Retry-After")?.trim().parse().ok().map(Duration::from_secs)
+        let text = self.value("Retry-After")?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = httpdate::parse_http_date(text).ok()?;
+        let sent = httpdate::parse_http_date(self.value("Date")?.trim()).ok()?;
+        Some(until.duration_since(sent).unwrap_or_default())
     }
 }
 
@@ -284,5 +293,24 @@ mod tests {
         let answer = RestAnswer::new(200, r#"{"access_token":"t0ken"}"#).header("Retry-After", "7");
         assert!(!format!("{answer:?}").contains("t0ken"));
         assert_eq!(answer.retry_after(), Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn waits_are_read_as_seconds_and_as_dates() {
+        let check = |retry: &str, date: Option<&str>, expected: Option<u64>| {
+            let answer = RestAnswer::new(429, "").header("Retry-After", retry);
+            let answer = date.iter().fold(answer, |answer, date| answer.header("Date", date));
+            assert_eq!(answer.retry_after(), expected.map(Duration::from_secs), "{retry}");
+        };
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        check(" 120 ", None, Some(120));
+        check("Sun, 06 Nov 1994 08:50:07 GMT", now, Some(30));
+        check("Sunday, 06-Nov-94 08:50:07 GMT", now, Some(30));
+        check("Sun Nov  6 08:50:07 1994", now, Some(30));
+        check("Sun, 06 Nov 1994 08:49:00 GMT", now, Some(0));
+        check("Sun, 06 Nov 1994 08:50:07 GMT", None, None);
+        check("Sun, 06 Nov 1994 08:50:07 GMT", Some("today"), None);
+        check("soon", now, None);
+        check("-1", now, None);
     }
 }

@@ -164,6 +164,44 @@ async fn an_application_signs_in_with_its_certificate() {
 }
 
 #[tokio::test]
+async fn a_certificate_whose_time_is_over_is_told_with_its_remedy() {
+    let (file, thumbprint) = (data("expired.pem"), "76157F494449DA11A08BCAC3D3C87BE9B3EA89C6");
+    let certificate =
+        ClientCertificate::from_file(&file, thumbprint.parse().expect("it is one"), None);
+    let certificate = certificate.expect("it is there");
+    let warning = certificate.warning(std::time::SystemTime::now()).expect("it is over");
+    assert!(warning.contains("expired"), "{warning}");
+    let options = SimOptions::default().infrastructure(Infrastructure::Cloud);
+    let options = options.application_certificate(certificate.der().to_vec());
+    let simulator = Simulator::start(options).await.expect("a port is free");
+    let connector = open(&simulator.settings_toml_certificate(&file, thumbprint)).await;
+    let error = connector.connect().await.expect_err("it is refused");
+    assert!(matches!(error, Error::SignIn { .. }), "{error:?}");
+    assert_eq!((error.exit_code(), error.is_retryable()), (4, false));
+    let report = error.report();
+    assert!(report.contains("AADSTS700027") && report.contains("status 401"), "{report}");
+    assert!(report.contains("The key used is expired"), "{report}");
+    let outcome: Vec<_> = connector.export(operations(&[ann()])).collect().await;
+    let error = outcome[0].error.as_ref().expect("it is not done");
+    assert_eq!((error.class.as_str(), error.retry.as_str()), ("denied", "never"));
+    let report = connector.check().await;
+    let step = report.steps.iter().find(|step| step.status == CheckStatus::Failed);
+    let remedy = step.and_then(|step| step.remedy.clone()).expect("a step fails");
+    assert!(remedy.contains("if it expired, make a new one"), "{remedy}");
+    simulator.close().await;
+}
+
+#[tokio::test]
+async fn a_token_that_ends_during_an_import_is_renewed() {
+    let life = std::time::Duration::from_secs(2);
+    let options = SimOptions::default().mailboxes(40).page_size(10).token_life(life);
+    let slow = "slow=1.1@Page:1x0".parse().expect("a fault");
+    let site = Site::start(options.fault(slow)).await;
+    site.import_all().await;
+    site.end().await;
+}
+
+#[tokio::test]
 async fn a_certificate_that_is_not_there_is_named_before_anything_is_sent() {
     let options = SimOptions::default().infrastructure(Infrastructure::Cloud);
     let simulator = Simulator::start(options).await.expect("a port is free");

@@ -47,6 +47,11 @@ const BAD_ASSERTION: Refusal = (
     "invalid_client",
     "The certificate with identifier used to sign the client assertion is not registered.",
 );
+const EXPIRED_CERTIFICATE: Refusal = (
+    700_027,
+    "invalid_client",
+    "The certificate used to sign the client assertion is expired on the application. [Reason - The key used is expired.]",
+);
 const BAD_SECRET: Refusal = (7_000_215, "invalid_client", "Invalid client secret provided.");
 const NO_CREDENTIAL: Refusal = (
     7_000_218,
@@ -119,8 +124,23 @@ impl Cloud {
 
     /// An assertion is signed by the registered certificate, for this address, short and new.
     fn check_assertion(&self, request: &CloudRequest<'_>, text: &str) -> Result<(), Refusal> {
+        if self.is_expired() {
+            return Err(EXPIRED_CERTIFICATE);
+        }
         let good = self.read_assertion(request, text).unwrap_or(false);
         if good { Ok(()) } else { Err(BAD_ASSERTION) }
+    }
+
+    /// Whether the time of the registered certificate is over.
+    fn is_expired(&self) -> bool {
+        let certificate = self.certificate.as_deref().and_then(|der| Cert::from_der(der).ok());
+        let now = OffsetDateTime::now_utc();
+        certificate.is_some_and(|certificate| {
+            let end = certificate.valid_not_after();
+            let day = (i32::from(end.year()), end.month(), end.day());
+            let time = (end.hour(), end.minute(), end.second());
+            (day, time) < ((now.year(), now.month().into(), now.day()), now.to_hms())
+        })
     }
 
     fn read_assertion(&self, request: &CloudRequest<'_>, text: &str) -> Option<bool> {
