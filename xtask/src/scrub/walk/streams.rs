@@ -114,13 +114,13 @@ impl Walk<'_> {
                 stream.pieces.push(Piece { envelope: number, raw: carrier.range, bytes });
             }
         }
-        let session_keys = self.session_keys(streams.values());
-        for stream in streams.values() {
+        let session_keys = self.session_keys(&streams);
+        for ((_, shell, _), stream) in &streams {
             let place = |at: usize| {
                 let piece = stream.pieces.iter().find(|piece| piece.bytes.contains(&at));
                 piece.and_then(|piece| envelopes.get(piece.envelope)).map(|one| one.place.clone())
             };
-            let changed = self.stream(stream, &session_keys, place);
+            let changed = self.stream(stream, session_keys.get(shell.as_str()), place);
             for piece in stream.pieces.iter().filter(|_| !changed.is_empty()) {
                 let bytes = cut(&stream.bytes, &changed, &piece.bytes);
                 if let Some(edits) = edits.get_mut(piece.envelope) {
@@ -135,13 +135,13 @@ impl Walk<'_> {
         }
     }
 
-    /// Finds the session keys of all pools, which a server may send late.
+    /// Finds the session keys of all shells, which a server may send late, and without the id of the pool.
     fn session_keys<'s>(
         &self,
-        streams: impl Iterator<Item = &'s Stream>,
-    ) -> BTreeMap<[u8; 16], SecretEncoding> {
+        streams: &'s BTreeMap<(Side, String, String), Stream>,
+    ) -> BTreeMap<&'s str, SecretEncoding> {
         let mut found = BTreeMap::new();
-        for stream in streams {
+        for ((_, shell, _), stream) in streams {
             for object in objects(&stream.bytes).0 {
                 let message = object.bytes(&stream.bytes);
                 let Some(head) = Head::of(&message) else { continue };
@@ -156,7 +156,7 @@ impl Walk<'_> {
                     self.keys.iter().find_map(|pair| pair.session_key(sealed).ok())
                 });
                 if let Some(key) = key {
-                    found.insert(head.pool, SecretEncoding::Encrypted(key));
+                    found.insert(shell.as_str(), SecretEncoding::Encrypted(key));
                 }
             }
         }
@@ -166,7 +166,7 @@ impl Walk<'_> {
     fn stream(
         &mut self,
         stream: &Stream,
-        session_keys: &BTreeMap<[u8; 16], SecretEncoding>,
+        secrets: Option<&SecretEncoding>,
         place: impl Fn(usize) -> Option<String>,
     ) -> Edits {
         let (objects, read) = objects(&stream.bytes);
@@ -175,7 +175,6 @@ impl Walk<'_> {
             let message = object.bytes(&stream.bytes);
             let start = object.blobs.first().map_or(0, |blob| blob.start);
             let place = place(start).unwrap_or_default();
-            let secrets = Head::of(&message).and_then(|head| session_keys.get(&head.pool));
             self.secrets = secrets.cloned().unwrap_or_default();
             let changed = self.within(place, |walk| walk.message(object.id, &message));
             if let Some(changed) = changed {
@@ -230,7 +229,6 @@ impl Walk<'_> {
 /// The header of a message, and what follows it.
 struct Head<'m> {
     message_type: MessageType,
-    pool: [u8; 16],
     /// Without the byte order mark.
     body: &'m [u8],
 }
@@ -241,7 +239,6 @@ impl<'m> Head<'m> {
         let code = head.get(4..8)?.try_into().ok()?;
         Some(Self {
             message_type: MessageType::from_code(u32::from_le_bytes(code)),
-            pool: head.get(8..24)?.try_into().ok()?,
             body: body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body),
         })
     }
