@@ -115,6 +115,12 @@ impl Scan<'_> {
         self.text.get(range).unwrap_or_default().iter().collect()
     }
 
+    /// True where a name and an equals sign stand.
+    fn begins_property(self, at: usize) -> bool {
+        let name = self.run(at, |sign| sign.is_ascii_alphanumeric());
+        name > at && self.get(name) == '='
+    }
+
     fn starts_with(self, at: usize, start: &str) -> bool {
         start.chars().enumerate().all(|(offset, sign)| self.get(at + offset) == sign)
     }
@@ -280,6 +286,8 @@ impl Scan<'_> {
         while end < self.text.len() {
             let closes = match self.get(end) {
                 '\'' | '\u{2019}' => !self.get(end + 1).is_alphanumeric(),
+                // What follows are the properties of the object.
+                '(' => self.begins_property(end + 1),
                 sign => {
                     matches!(sign, '"' | '\u{201d}' | '\r' | '\n' | ';' | ')' | ']' | '<' | '|')
                 }
@@ -512,6 +520,11 @@ mod tests {
                 (Kind::Name, "com"),
             ],
         );
+        check(
+            "contoso.com/Users/Ann (Sales) x (Enabled=True)",
+            &[(Kind::Name, "contoso.com/Users/Ann (Sales")],
+        );
+        check("contoso.com/Users/Ann (Enabled=True)", &[(Kind::Name, "contoso.com/Users/Ann ")]);
         check(
             "X500:/o=Old Org/ou=First/cn=u1",
             &[(Kind::Name, "Old Org"), (Kind::Name, "First"), (Kind::Name, "u1")],
