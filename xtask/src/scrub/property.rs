@@ -66,7 +66,6 @@ const SECRETS: &[&str] = &[
     "certificatepassword",
     "passphrase",
     "secret",
-    "credential",
     "pin",
     "apikey",
     "privatekey",

@@ -119,8 +119,10 @@ impl StandIns {
     pub(super) fn hash(&mut self, digits: &str) -> String {
         let count = self.hashes.len();
         let drawn = self.hashes.entry(digits.to_ascii_lowercase()).or_insert_with(|| {
-            let mark: String = HASH_MARK.chars().cycle().take(digits.len() / 2).collect();
-            format!("{mark}{count:0width$x}", width = digits.len() - mark.len())
+            let mark = HASH_MARK.chars().cycle().take(digits.len() / 2);
+            let count = format!("{count:x}");
+            let zeros = digits.len().saturating_sub(digits.len() / 2 + count.len());
+            mark.chain(std::iter::repeat_n('0', zeros)).chain(count.chars()).collect()
         });
         if digits.contains(|digit: char| digit.is_ascii_uppercase()) {
             drawn.to_ascii_uppercase()

@@ -1,5 +1,7 @@
 //! The binary against recordings that others made.
 
+mod scrub;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
