@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::{inspect, recordings, stdout};
 
-/// Recordings of each kind: conversations, exports of a server, packets, bodies of the cloud.
+/// Recordings of each kind: conversations, exports of a server, objects and bodies of the cloud.
 const FOLDERS: [&str; 4] =
-    ["pypsrp", "css-exchange-e19/Exchange", "ansible-debugger", "exo-rest-graph2otel"];
+    ["pypsrp", "css-exchange-e19/Exchange", "exo-json-scubagear", "exo-rest-graph2otel"];
 
 /// Facts that tell the structure, not what is in it.
 const STRUCTURE: [&str; 11] = [
@@ -43,7 +43,10 @@ fn structure(name: &str, facts: &Value) -> Value {
 fn facts(folder: &Path, names: &[String]) -> Vec<Value> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let output = inspect(folder, &["--facts"], &names);
-    stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect()
 }
 
 fn views(folder: &Path, names: &[String]) -> String {
