@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod interrupt;
+mod kerberos;
 mod logging;
 mod output;
 mod progress;

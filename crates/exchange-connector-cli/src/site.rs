@@ -6,7 +6,7 @@ use exchange_connector::{Connector, Settings};
 use exchange_sim::{SimOptions, Simulator};
 
 use crate::args::{Global, Infrastructure};
-use crate::{USAGE, complain};
+use crate::{USAGE, complain, kerberos};
 
 /// A connector, and the simulator behind it if there is one.
 pub(crate) struct Site {
@@ -53,7 +53,10 @@ impl Site {
 async fn settings(global: &Global) -> Result<(Settings, Option<Simulator>), u8> {
     if let Some(path) = &global.config {
         return match Settings::from_file(path) {
-            Ok(settings) => Ok((settings, None)),
+            Ok(settings) => {
+                kerberos::start_again(&settings)?;
+                Ok((settings, None))
+            }
             Err(error) => {
                 complain(&format!("{}: {}", path.display(), exchange_connector::report(&error)));
                 Err(USAGE)

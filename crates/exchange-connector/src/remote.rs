@@ -5,6 +5,7 @@
 //! that picks nothing. Both show before any output, as an error of binding. Then the call is made once more for whole
 //! objects, and the session is remembered to be of that kind.
 
+mod client;
 mod failure;
 mod left_over;
 mod load;
@@ -18,10 +19,7 @@ use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
 };
 use psrp_client::psrp::{self, Command, PowerShell};
-use psrp_client::wsman::client::{
-    ClientOptions, Credentials, Error as HttpError, Exchange, HttpClient, KerberosOptions, Proxy,
-    ShellOptions, list_shells,
-};
+use psrp_client::wsman::client::{Error as HttpError, Exchange, Proxy, ShellOptions, list_shells};
 use psrp_client::wsman::{ResourceUri, ShellId};
 use psrp_client::{PoolOptions, Record, RunspacePool};
 use tokio::sync::oneshot;
@@ -35,10 +33,7 @@ use self::load::Way;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::schema::Family;
-use crate::settings::{
-    Authentication, Endpoint, EndpointKind, Kerberos, Network, ProxySetting, Settings,
-    SettingsError,
-};
+use crate::settings::{Endpoint, EndpointKind, Settings, SettingsError};
 use crate::value::list_argument;
 
 /// Opens sessions to the endpoint in the settings, and knows those that are open.
@@ -58,9 +53,6 @@ pub(crate) struct Remote {
     opening: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// The connections a session needs: one for the output of a command, one for the pool's own stream, one for input.
-const CONNECTIONS_PER_SESSION: usize = 3;
-
 impl Remote {
     pub(crate) fn new(
         settings: &Settings,
@@ -75,8 +67,7 @@ impl Remote {
         };
         let mut proxy = None;
         let exchange = environment.exchange(|| {
-            let http = HttpClient::new(client_options(endpoint, settings.max_sessions))
-                .map_err(|error| refused(endpoint, &error))?;
+            let http = client::make(endpoint, settings.max_sessions)?;
             proxy = http.proxy().cloned();
             Ok::<Arc<dyn Exchange>, SettingsError>(Arc::new(http))
         })?;
@@ -88,7 +79,7 @@ impl Remote {
         }
         Ok(Self {
             url: endpoint.url.clone(),
-            username: endpoint.username.clone(),
+            username: endpoint.identity.name(),
             exchange,
             proxy,
             shell,
@@ -247,75 +238,6 @@ fn shell_options(endpoint: &Endpoint) -> ShellOptions {
 
 /// The name by which WinRM's list of shells shows ours.
 const SHELL_NAME: &str = "exchange-connector";
-
-fn client_options(endpoint: &Endpoint, max_sessions: usize) -> ClientOptions {
-    let options = ClientOptions::new(endpoint.url.as_str(), credentials(endpoint))
-        .allow_unencrypted(endpoint.allow_unencrypted)
-        .max_connections(max_sessions.saturating_mul(CONNECTIONS_PER_SESSION));
-    let options = match &endpoint.ca_file {
-        Some(file) => options.ca_file(file),
-        None => options,
-    };
-    let Network { proxy, certificate_pins, min_tls, connect_timeout, .. } = &endpoint.network;
-    let options = match proxy {
-        ProxySetting::Environment => options,
-        ProxySetting::None => options.no_proxy(),
-        ProxySetting::Through(proxy) => options.proxy(proxy.clone()),
-    };
-    let options =
-        certificate_pins.iter().fold(options, |options, pin| options.certificate_pin(*pin));
-    let options = min_tls.iter().fold(options, |options, version| options.min_tls(*version));
-    connect_timeout.iter().fold(options, |options, timeout| options.connect_timeout(*timeout))
-}
-
-/// Negotiate is NTLM, unless the settings say where Kerberos finds its realm: then it is Kerberos, and NTLM no more.
-fn credentials(endpoint: &Endpoint) -> Credentials {
-    let (username, password) = (endpoint.username.clone(), endpoint.password.clone());
-    let credentials = match endpoint.authentication {
-        Authentication::Basic => Credentials::basic(username, password),
-        Authentication::Negotiate => Credentials::negotiate(username, password),
-        Authentication::Kerberos => Credentials::kerberos(username, password),
-        Authentication::CredSsp => Credentials::credssp(username, password),
-        Authentication::Default => Credentials::default_method(username, password),
-    };
-    let Kerberos { realm, kdc } = &endpoint.kerberos;
-    if realm.is_none() && kdc.is_none() {
-        return credentials;
-    }
-    let mut options = KerberosOptions::default();
-    if let Some(realm) = realm {
-        options = options.realm(realm);
-    }
-    if let Some(kdc) = kdc {
-        options = options.kdc(kdc);
-    }
-    credentials.with_kerberos(options)
-}
-
-/// What the client refuses before any traffic is a matter of the settings.
-fn refused(endpoint: &Endpoint, error: &HttpError) -> SettingsError {
-    let kdc = endpoint.kerberos.kdc.clone();
-    let (key, value, remedy) = match &endpoint.ca_file {
-        _ if matches!(error, HttpError::Kerberos(_)) => {
-            ("kerberos.kdc", kdc.unwrap_or_default(), "name it as host or host:port")
-        }
-        _ if matches!(error, HttpError::ProxyVariable { .. }) => (
-            "endpoint.proxy",
-            String::new(),
-            "correct the variable, or write endpoint.proxy = \"none\"",
-        ),
-        Some(file) => {
-            ("endpoint.ca_file", file.display().to_string(), "name a PEM file with certificates")
-        }
-        None => ("endpoint.url", endpoint.url.to_string(), "correct the address"),
-    };
-    SettingsError::Value {
-        key: key.to_owned(),
-        value: format!("{value:?}"),
-        problem: crate::error::report(error),
-        remedy: remedy.to_owned(),
-    }
-}
 
 /// One session.
 struct RemoteSession {

@@ -11,6 +11,7 @@ mod journal;
 mod listening;
 mod peer;
 mod refusals;
+mod sign_in;
 mod simulated;
 mod support;
 mod survival;

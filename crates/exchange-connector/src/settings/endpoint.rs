@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::Context;
 use super::error::SettingsError;
+use super::identity::{self, Identity};
 use super::network::{self, Network};
 use super::section::Section;
 
@@ -22,16 +22,16 @@ pub struct Endpoint {
     pub kind: EndpointKind,
     /// How the account signs in.
     pub authentication: Authentication,
-    /// The account: `DOMAIN\name`, `name@domain` or a bare name.
-    pub username: String,
-    /// The account's password.
-    pub password: SecretString,
+    /// Who signs in.
+    pub identity: Identity,
     /// A file of further trust anchors, in PEM.
     pub ca_file: Option<PathBuf>,
     /// The domain controller every cmdlet is sent to; `None` pins the one that answers first.
     pub domain_controller: Option<String>,
     /// Whether Basic may go over plain http, where anyone on the way can read the password.
     pub allow_unencrypted: bool,
+    /// Whether a redirect to another path of the same server is followed over https.
+    pub follow_redirects: bool,
     /// Where Kerberos finds its realm.
     pub kerberos: Kerberos,
     /// The way there.
@@ -54,7 +54,7 @@ pub enum EndpointKind {
 pub enum Authentication {
     /// User name and password with each request.
     Basic,
-    /// NTLM; or Kerberos, when the settings say where it finds its realm.
+    /// NTLM; or Kerberos, when the settings say where it finds its realm, and NTLM after it where they allow that.
     Negotiate,
     /// Kerberos alone.
     Kerberos,
@@ -72,6 +72,8 @@ pub struct Kerberos {
     pub realm: Option<String>,
     /// A key distribution centre, `host` or `host:port`.
     pub kdc: Option<String>,
+    /// Whether NTLM is tried after Kerberos when Kerberos cannot be had.
+    pub ntlm_fallback: bool,
 }
 
 impl Authentication {
@@ -112,9 +114,12 @@ pub(super) const KEYS: &[&str] = &[
     "certificate_pin",
     "min_tls",
     "connect_timeout",
+    "follow_redirects",
+    "client_certificate_file",
+    "client_certificate_password",
 ];
 
-pub(super) const KERBEROS_KEYS: &[&str] = &["realm", "kdc"];
+pub(super) const KERBEROS_KEYS: &[&str] = &["realm", "kdc", "ntlm_fallback", "ccache", "keytab"];
 
 pub(super) fn parse(
     context: &mut Context<'_>,
@@ -123,16 +128,16 @@ pub(super) fn parse(
     let (root, table) = (context.root, context.endpoint);
     let hostname = hostname(root)?;
     let authentication = root.required_choice("authentication_method", METHODS)?;
-    let username = username(root)?;
-    let password = root.secret("password", context.source, context.warnings)?.ok_or_else(|| {
-        root.missing("password", "write password = { env = \"EXCHANGE_PASSWORD\" }")
-    })?;
+    let identity = identity::parse(context, kerberos, authentication)?;
     let kind = kind(table, authentication)?;
     let allow_unencrypted = table.boolean("allow_unencrypted")?.unwrap_or(false);
     let url = match written_url(table)? {
         Some(url) => url,
-        None => derived_url(&hostname, kind, authentication, root)?,
+        None => derived_url(&hostname, kind, over_tls(authentication, &identity), root)?,
     };
+    let follow_redirects = table.boolean("follow_redirects")?.unwrap_or(false);
+    refuse_plain_certificate(table, &url, &identity)?;
+    refuse_plain_redirects(table, &url, follow_redirects)?;
     refuse_plain_basic(table, root, &url, authentication, allow_unencrypted)?;
     let kerberos_unused = matches!(authentication, Authentication::Basic | Authentication::CredSsp);
     if kerberos_unused && KERBEROS_KEYS.iter().any(|key| kerberos.has(key)) {
@@ -148,12 +153,12 @@ pub(super) fn parse(
         url,
         kind,
         authentication,
-        username,
-        password,
+        identity,
         ca_file: table.text("ca_file")?.map(|path| context.directory.join(path)),
         domain_controller: domain_controller(table)?,
         allow_unencrypted,
-        kerberos: Kerberos { realm: kerberos.text("realm")?, kdc: kerberos.text("kdc")? },
+        follow_redirects,
+        kerberos: realm(kerberos, authentication)?,
         network,
     })
 }
@@ -176,23 +181,16 @@ fn is_host(text: &str) -> bool {
     unquoted && no_port && url::Host::parse(text).is_ok()
 }
 
-fn username(root: &Section) -> Result<String, SettingsError> {
-    let text = root.required_text(
-        "username",
-        "write username = 'CONTOSO\\svc-idm' or \"svc-idm@contoso.com\"",
-    )?;
-    let halves_filled = |separator: char| {
-        text.split_once(separator).is_none_or(|(left, right)| !left.is_empty() && !right.is_empty())
-    };
-    if text.chars().any(char::is_control) || !halves_filled('\\') || !halves_filled('@') {
-        return Err(root.value_error(
-            "username",
-            "is not an account name",
-            "write DOMAIN\\name or name@domain (in double quotes a backslash is written twice)"
-                .to_owned(),
+fn realm(table: &Section, authentication: Authentication) -> Result<Kerberos, SettingsError> {
+    let ntlm_fallback = table.boolean("ntlm_fallback")?.unwrap_or(false);
+    if ntlm_fallback && authentication == Authentication::Kerberos {
+        return Err(table.combination(
+            "ntlm_fallback",
+            "authentication_method = \"Kerberos\"",
+            "that method is Kerberos alone: use authentication_method = \"Negotiate\"".to_owned(),
         ));
     }
-    Ok(text)
+    Ok(Kerberos { realm: table.text("realm")?, kdc: table.text("kdc")?, ntlm_fallback })
 }
 
 fn kind(table: &Section, authentication: Authentication) -> Result<EndpointKind, SettingsError> {
@@ -235,13 +233,17 @@ fn written_url(table: &Section) -> Result<Option<Url>, SettingsError> {
     })
 }
 
+/// Basic sends the password itself, and a certificate is shown in a TLS handshake.
+fn over_tls(authentication: Authentication, identity: &Identity) -> bool {
+    authentication == Authentication::Basic || matches!(identity, Identity::Certificate { .. })
+}
+
 fn derived_url(
     hostname: &str,
     kind: EndpointKind,
-    authentication: Authentication,
+    secure: bool,
     root: &Section,
 ) -> Result<Url, SettingsError> {
-    let secure = authentication == Authentication::Basic;
     let text = match (kind, secure) {
         (EndpointKind::Exchange, false) => format!("http://{hostname}/PowerShell/"),
         (EndpointKind::Exchange, true) => format!("https://{hostname}/PowerShell/"),
@@ -251,6 +253,28 @@ fn derived_url(
     Url::parse(&text).map_err(|_| {
         root.value_error("hostname", "is not a host name", "write the name alone".to_owned())
     })
+}
+
+fn refuse_plain_certificate(
+    table: &Section,
+    url: &Url,
+    identity: &Identity,
+) -> Result<(), SettingsError> {
+    if url.scheme() == "https" || !matches!(identity, Identity::Certificate { .. }) {
+        return Ok(());
+    }
+    let with = format!("the address {url}");
+    let remedy = "there is no certificate over http: use https".to_owned();
+    Err(table.combination("client_certificate_file", &with, remedy))
+}
+
+fn refuse_plain_redirects(table: &Section, url: &Url, follow: bool) -> Result<(), SettingsError> {
+    if url.scheme() == "https" || !follow {
+        return Ok(());
+    }
+    let with = format!("the address {url}");
+    let remedy = "a redirect is followed over https alone: use https".to_owned();
+    Err(table.combination("follow_redirects", &with, remedy))
 }
 
 fn refuse_plain_basic(

@@ -77,6 +77,13 @@ fn endpoint(text: &str) -> Endpoint {
     parse(text).unwrap().endpoint().unwrap().clone()
 }
 
+fn password(settings: &Settings) -> &str {
+    match &settings.endpoint().unwrap().identity {
+        Identity::Password { password, .. } => password.expose_secret(),
+        other => panic!("{other:?} has no password of an account"),
+    }
+}
+
 #[test]
 fn values_are_matched_without_case_and_defaults_are_documented() {
     let settings = parse(&with(LOCAL, "infrastructure_type = 'onpremISES'")).unwrap();
@@ -214,7 +221,7 @@ fn the_url_follows_method_and_kind() {
 fn a_secret_comes_from_where_it_is_said_to_be() {
     let check = |value: &str, expected: &str, warnings: usize| {
         let settings = parse(&with(LOCAL, &format!("password = {value}"))).unwrap();
-        assert_eq!(settings.endpoint().unwrap().password.expose_secret(), expected);
+        assert_eq!(password(&settings), expected);
         assert_eq!(settings.warnings().len(), warnings, "{value}");
         assert!(!format!("{settings:?}").contains(expected));
     };
@@ -262,7 +269,7 @@ fn unknown_keys_are_refused_in_every_table() {
     refused(&with(LOCAL, "hostnmae = 'x'"), "hostnmae: unknown key; did you mean hostname?");
     refused(
         &format!("{LOCAL}[endpoint]\nport = 80"),
-        "endpoint.port: unknown key; the keys here are url, kind, ca_file, max_sessions, operation_timeout, stall_timeout, domain_controller, allow_unencrypted, proxy, certificate_pin, min_tls, connect_timeout",
+        "endpoint.port: unknown key; the keys here are url, kind, ca_file, max_sessions, operation_timeout, stall_timeout, domain_controller, allow_unencrypted, proxy, certificate_pin, min_tls, connect_timeout, follow_redirects, client_certificate_file, client_certificate_password",
     );
     refused(
         &format!("{LOCAL}[kerberos]\nrealms = 'X'"),
@@ -519,7 +526,7 @@ fn a_settings_file_is_read_beside_its_secrets() {
     let text = with(LOCAL, "password = { file = 'password' }");
     std::fs::write(directory.join("settings.toml"), text).unwrap();
     let settings = Settings::from_file(directory.join("settings.toml")).unwrap();
-    assert_eq!(settings.endpoint().unwrap().password.expose_secret(), "from beside");
+    assert_eq!(password(&settings), "from beside");
     let missing = Settings::from_file(directory.join("none.toml")).unwrap_err();
     assert!(matches!(missing, SettingsError::Unreadable { .. }));
     std::fs::remove_dir_all(&directory).unwrap();

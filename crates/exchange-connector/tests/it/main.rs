@@ -1,5 +1,7 @@
 //! The facade over transports that answer from a script, without sockets, and over the simulated Exchange.
 
+#[cfg(test)]
+mod certificate;
 mod check;
 mod cloud;
 mod cloud_network;
