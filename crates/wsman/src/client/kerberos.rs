@@ -4,7 +4,9 @@
 //!
 //! `DOMAIN\user` names a NetBIOS domain, which need not be a realm. It is mapped by `[domain_realm]`, or is the default
 //! realm of krb5.conf; with neither it is tried as it is, which the KDCs of Active Directory understand. Of
-//! `user@suffix` the suffix is the realm unless the options name another; the whole name goes to the KDC.
+//! `user@suffix` the suffix is the realm unless the options name another; the whole name goes to the KDC. `user@REALM`,
+//! with the very realm behind it in capitals, is the principal `user` of it: so it is written wherever Kerberos is at home,
+//! and KDCs other than Active Directory's know it by no other name.
 
 use std::fmt;
 use std::io;
@@ -215,8 +217,17 @@ impl Principal {
             .or_else(|| domain.filter(|domain| !domain.is_empty()).map(|d| conf.realm_of(d)))
             .or_else(|| conf.default_realm().map(str::to_owned));
         let missing = || KerberosError::NoRealm { username: username.to_owned() };
-        Ok(Self { name: name.to_owned(), realm: realm.ok_or_else(missing)? })
+        let realm = realm.ok_or_else(missing)?;
+        let name = in_realm(name, &realm).unwrap_or(name);
+        Ok(Self { name: name.to_owned(), realm })
     }
+}
+
+/// The bare name when `name` is written as a principal of the realm: with the realm itself behind it, in capitals.
+fn in_realm<'n>(name: &'n str, realm: &str) -> Option<&'n str> {
+    let (bare, suffix) = name.rsplit_once('@')?;
+    let is_realm = suffix == realm && !suffix.contains(|sign: char| sign.is_lowercase());
+    is_realm.then_some(bare).filter(|bare| !bare.is_empty())
 }
 
 impl fmt::Display for Principal {
@@ -242,6 +253,7 @@ mod tests {
     fn the_realm_is_found_by_the_options_the_name_and_the_file() {
         let none = KerberosOptions::default();
         check("ann@contoso.com", &none, "", "ann@contoso.com", "CONTOSO.COM");
+        check("ann@CONTOSO.COM", &none, "", "ann", "CONTOSO.COM");
         check("ann@x.sub.contoso.com", &none, CONF, "ann@x.sub.contoso.com", "SUB.CONTOSO.COM");
         check(r"CONTOSO.COM\ann", &none, CONF, "ann", "CONTOSO.COM");
         check(r"FABRIKAM\ann", &none, CONF, "ann", "FABRIKAM.NET");
@@ -251,6 +263,8 @@ mod tests {
         check("ann", &none, CONF, "ann", "CORP.EXAMPLE");
         let named = KerberosOptions::default().realm("AD.CONTOSO.LOCAL");
         check("ann@contoso.com", &named, CONF, "ann@contoso.com", "AD.CONTOSO.LOCAL");
+        check("ann@CONTOSO.COM", &named, CONF, "ann@CONTOSO.COM", "AD.CONTOSO.LOCAL");
+        check("ann@AD.CONTOSO.LOCAL", &named, CONF, "ann", "AD.CONTOSO.LOCAL");
         check(r"CONTOSO\ann", &named, CONF, "ann", "AD.CONTOSO.LOCAL");
     }
 
