@@ -285,7 +285,8 @@ impl Section {
 }
 
 /// The keys whose values are never shown.
-const SECRET_KEYS: &[&str] = &["proxy", "password", "certificate_password", "client_secret"];
+const SECRET_KEYS: &[&str] =
+    &["proxy", "password", "certificate_password", "client_certificate_password", "client_secret"];
 
 fn join(table: &str, key: &str) -> String {
     if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
