@@ -3,7 +3,7 @@
 mod answers;
 mod client;
 mod data;
-mod peer;
+pub(crate) mod peer;
 mod reader;
 mod server;
 

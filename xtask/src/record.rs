@@ -3,6 +3,7 @@
 //! What is recorded lies in memory until everything that tells of somebody has been replaced. Only then it is written, and it is
 //! replayed once before.
 
+mod library;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use wsman::client::{Exchange, Recorder};
 use wsman::fixture::{Fixture, Manifest};
 use wsman::recording::{Order, Recording};
 
+use self::library::Library;
 use crate::fixture::{INTERRUPTED, Said, Scenario, Session};
 use crate::replay;
 use crate::scrub::Counts;
@@ -27,11 +29,11 @@ use crate::scrub::fixture::scrub_fixture;
 #[derive(Args, Debug)]
 pub(crate) struct Record {
     /// The settings of the server
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "library")]
+    config: Option<PathBuf>,
     /// What to do there
-    #[arg(long, value_enum)]
-    scenario: Kind,
+    #[arg(long, value_enum, required_unless_present = "library")]
+    scenario: Option<Kind>,
     /// What to export, JSON Lines
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -44,6 +46,18 @@ pub(crate) struct Record {
     /// Its build, as far as known
     #[arg(long, default_value = "")]
     build: String,
+    /// Record the sessions anew that every change is held against
+    #[arg(long, conflicts_with_all = ["config", "scenario", "input"])]
+    library: bool,
+    /// Folder of the test server's `peer_server.py`, for the library
+    #[arg(long, value_name = "DIR", requires = "library")]
+    peer: Option<PathBuf>,
+    /// The interpreter that has the test server's packages
+    #[arg(long, value_name = "FILE", requires = "peer")]
+    python: Option<PathBuf>,
+    /// Only sessions of the library with one of these words in their names
+    #[arg(long, value_name = "WORD", requires = "library")]
+    only: Vec<String>,
     /// Further arguments of the command, such as `--class UserMailbox`; for invoke the cmdlet and its parameters
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -85,20 +99,26 @@ impl Record {
     ///
     /// When nothing could be recorded or written, or what was written does not replay.
     pub(crate) fn run(&self) -> Result<()> {
+        let (Some(config), Some(scenario)) = (&self.config, self.scenario) else {
+            let library = Library {
+                out: &self.out,
+                peer: self.peer.as_deref(),
+                python: self.python.as_deref(),
+                only: &self.only,
+            };
+            return library.record();
+        };
         let read = |path: &Path| {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let name = self.scenario.to_possible_value().map(|value| value.get_name().to_owned());
+        let name = scenario.to_possible_value().map(|value| value.get_name().to_owned());
         let command = name.into_iter().chain(self.arguments.iter().cloned()).collect();
+        let folder = self.out.file_name().map(|name| name.to_string_lossy().into_owned());
         let task = Task {
             command,
-            settings: settings::inlined(&read(&self.config)?, self.config.parent())?,
+            settings: settings::inlined(&read(config)?, config.parent())?,
             input: self.input.as_deref().map(read).transpose()?,
-            scenario: self
-                .out
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            scenario: folder.unwrap_or_default(),
             product: self.product.clone(),
             build: self.build.clone(),
         };

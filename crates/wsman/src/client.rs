@@ -40,7 +40,7 @@ mod tls;
 mod tls_error;
 
 pub use credentials::{CertificateSource, Credentials};
-pub use error::{Error, Phase, SecurityError};
+pub use error::{Error, LibraryError, Phase, SecurityError};
 pub use exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
 pub use http_client::HttpClient;
 pub use kerberos::{KerberosError, KerberosOptions};

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use self::server::Program;
+pub(crate) use self::client::{Pace, Way};
+pub(crate) use self::server::{Peer, Program};
 use super::Row;
 
 /// What of the matrix to run, and how.

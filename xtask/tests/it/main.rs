@@ -1,5 +1,7 @@
 //! The binary against recordings that others made.
 
+#[cfg(test)]
+mod fixtures;
 mod scrub;
 
 use std::path::{Path, PathBuf};

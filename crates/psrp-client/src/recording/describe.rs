@@ -66,7 +66,7 @@ fn value_text(value: &Value, length: usize) -> String {
     });
     match (value.text(), properties) {
         (Some(text), Some(properties)) if !properties.is_empty() => {
-            format!("{text} ({properties})")
+            format!("'{text}' ({properties})")
         }
         (Some(text), _) => text.into_owned(),
         (None, Some(properties)) => properties,
@@ -89,12 +89,14 @@ fn list(items: impl Iterator<Item = String>, length: usize) -> String {
     text
 }
 
-/// Cuts a text, and makes one line of it.
+/// Cuts a text between words, and makes one line of it.
 fn shortened(text: &str, length: usize) -> String {
     let line = |character: char| if character.is_control() { ' ' } else { character };
     let mut shown: String = text.chars().take(length).map(line).collect();
     if text.chars().nth(length).is_some() {
-        shown.push('…');
+        let end = shown.rfind(' ').unwrap_or(shown.len());
+        shown.truncate(end);
+        shown.push_str(" …");
     }
     shown
 }

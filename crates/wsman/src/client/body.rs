@@ -42,8 +42,8 @@ fn broken(error: hyper::Error) -> Error {
                 || io.kind() == std::io::ErrorKind::InvalidInput
         });
     if is_framing {
-        Error::Malformed { source: Some(error) }
+        Error::Malformed { source: error.into() }
     } else {
-        Error::Lost { sent: true, source: Some(error) }
+        Error::Lost { sent: true, source: Some(error.into()) }
     }
 }

@@ -104,7 +104,7 @@ impl Connection {
         let (transport, certificate) = endpoint.dial(limit).await?;
         let stream = Stream::new(transport);
         let written = stream.written();
-        let lost = |source| Error::Lost { sent: false, source: Some(source) };
+        let lost = |source: hyper::Error| Error::Lost { sent: false, source: Some(source.into()) };
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .max_buf_size(endpoint.options.max_header_size)
@@ -208,7 +208,9 @@ impl Connection {
         let before = self.written.load(Ordering::Relaxed);
         let options = &endpoint.options;
         let mut interim = Interim::count(&mut request, options.max_interim_answers);
-        let lost = |error| Failure::NotSent(Error::Lost { sent: false, source: Some(error) });
+        let lost = |error: hyper::Error| {
+            Failure::NotSent(Error::Lost { sent: false, source: Some(error.into()) })
+        };
         let ready = async { Ok(self.sender.ready().await) };
         within(limit, Phase::Answer, ready).await.map_err(Failure::NotSent)?.map_err(lost)?;
         let head = async {
@@ -239,9 +241,10 @@ impl Connection {
 /// Says why a connection broke.
 fn broken(endpoint: &Endpoint, sent: bool, error: hyper::Error) -> Error {
     if error.is_parse() {
-        return Error::Malformed { source: Some(error) };
+        return Error::Malformed { source: error.into() };
     }
-    refused_afterwards(&endpoint.host, &error).unwrap_or(Error::Lost { sent, source: Some(error) })
+    refused_afterwards(&endpoint.host, &error)
+        .unwrap_or(Error::Lost { sent, source: Some(error.into()) })
 }
 
 impl Endpoint {

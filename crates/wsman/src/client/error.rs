@@ -119,7 +119,7 @@ pub enum Error {
         sent: bool,
         /// What the HTTP library says.
         #[source]
-        source: Option<hyper::Error>,
+        source: Option<LibraryError>,
     },
     /// The server does not offer the authentication that the settings ask for: enable it there, or ask for another.
     #[error("the settings ask for {asked}, the server offers {}", list(offered))]
@@ -185,9 +185,9 @@ pub enum Error {
     /// The answer is no well-formed HTTP, or has a head beyond the limits.
     #[error("the answer is malformed, or its head is too large")]
     Malformed {
-        /// What the HTTP library says; `None` in a replay.
+        /// What the HTTP library says.
         #[source]
-        source: Option<hyper::Error>,
+        source: LibraryError,
     },
     /// The answer did not come after so many interim ones (1xx).
     #[error("no answer came after {limit} interim ones")]
@@ -330,6 +330,27 @@ impl From<sspi::Error> for SecurityError {
 impl SecurityError {
     pub(crate) fn new(text: impl fmt::Display) -> Self {
         Self { text: text.to_string() }
+    }
+}
+
+/// What the HTTP library says, with what lies behind it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+#[non_exhaustive]
+pub struct LibraryError {
+    /// The library's text.
+    pub text: String,
+}
+
+impl LibraryError {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+}
+
+impl From<hyper::Error> for LibraryError {
+    fn from(error: hyper::Error) -> Self {
+        Self::new(super::failure::chain(&error))
     }
 }
 

@@ -7,7 +7,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use super::error::{Error, Phase, SecurityError};
+use super::error::{Error, LibraryError, Phase, SecurityError};
 use super::kerberos::KerberosError;
 use super::page::HttpAnswer;
 use super::proxy::ProxyProblem;
@@ -48,7 +48,10 @@ pub(crate) fn record(error: &Error) -> RecordedFailure {
         Error::Timeout { phase, after } => as_kind("timeout")
             .field("phase", name_of(&PHASES, *phase))
             .field("milliseconds", after.as_millis()),
-        Error::Lost { sent, .. } => as_kind("lost").field("sent", sent),
+        Error::Lost { sent, source } => {
+            let failure = as_kind("lost").field("sent", sent);
+            source.iter().fold(failure, |failure, source| failure.field("text", source))
+        }
         Error::NotOffered { asked, offered } => {
             as_kind("not-offered").field("asked", asked).field("offered", offered.join(" "))
         }
@@ -72,7 +75,7 @@ pub(crate) fn record(error: &Error) -> RecordedFailure {
         Error::Compressed { status, encoding } => {
             as_kind("compressed").field("status", status).field("encoding", encoding)
         }
-        Error::Malformed { .. } => as_kind("malformed"),
+        Error::Malformed { source } => as_kind("malformed").field("text", source),
         Error::TooManyInterim { limit } => as_kind("too-many-interim").field("limit", limit),
         Error::Decode { verb, source } => {
             as_kind("decode").field("verb", verb).field("text", chain(source))
@@ -121,7 +124,10 @@ pub(crate) fn revive(failure: &RecordedFailure) -> Error {
             phase: value_of(&PHASES, &text("phase")).unwrap_or(Phase::Answer),
             after: Duration::from_millis(number("milliseconds")),
         },
-        "lost" => Error::Lost { sent: text("sent") == "true", source: None },
+        "lost" => {
+            let source = failure.fields.get("text").map(LibraryError::new);
+            Error::Lost { sent: text("sent") == "true", source }
+        }
         "not-offered" => {
             let asked = text("asked");
             let known = SCHEMES.into_iter().find(|name| *name == asked);
@@ -140,7 +146,7 @@ pub(crate) fn revive(failure: &RecordedFailure) -> Error {
         "redirect" => Error::Redirect { status: status(), location: text("location") },
         "too-large" => Error::TooLarge { limit: limit() },
         "compressed" => Error::Compressed { status: status(), encoding: text("encoding") },
-        "malformed" => Error::Malformed { source: None },
+        "malformed" => Error::Malformed { source: LibraryError::new(text("text")) },
         "too-many-interim" => Error::TooManyInterim { limit: limit() },
         "decode" => Error::Decode {
             verb: verb(&text("verb")),
@@ -251,7 +257,7 @@ fn value_of<T: Copy>(names: &[(&'static str, T)], name: &str) -> Option<T> {
 }
 
 /// What an error says, and its sources, each after a colon.
-fn chain(error: &dyn StdError) -> String {
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -370,7 +376,9 @@ mod tests {
         check(Error::Redirect { status: 302, location: "https://other/".to_owned() });
         check(Error::TooLarge { limit: 9 });
         check(Error::Compressed { status: 200, encoding: "gzip".to_owned() });
-        check(Error::Malformed { source: None });
+        check(Error::Malformed { source: LibraryError::new("invalid HTTP version parsed") });
+        let source = Some(LibraryError::new("connection closed before message completed"));
+        check(Error::Lost { sent: true, source });
         check(Error::TooManyInterim { limit: 8 });
     }
 

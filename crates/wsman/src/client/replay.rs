@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::error::Error;
 use super::exchange::{BoxFuture, Exchange, SoapRequest, SoapResponse};
@@ -82,15 +82,17 @@ impl ReplayTransport {
     }
 
     async fn run(&self, request: SoapRequest) -> Result<SoapResponse, Error> {
-        let accepted = self.script().accept(&request.envelope);
-        let index = accepted.map_err(|difference| Error::Replay(Box::new(difference)))?;
+        let index = self.find(&request.envelope).await?;
         let under_way = UnderWay { replay: self, index };
         let Some(recorded) = self.script().exchange(index).cloned() else {
             return std::future::pending().await;
         };
         match (&recorded.answer, self.timing) {
             (RecordedAnswer::Dropped, _) => std::future::pending().await,
-            (_, Timing::AsRecorded) => self.sleep_until(recorded.sent, recorded.answered).await,
+            (_, Timing::AsRecorded) => {
+                self.sleep_until(recorded.sent, recorded.answered).await;
+                self.wait_for_others(index).await;
+            }
             (_, Timing::AtOnce) => self.wait_for_turn(index).await,
         }
         drop(under_way);
@@ -104,12 +106,48 @@ impl ReplayTransport {
         }
     }
 
+    /// Finds the exchange that a request is. One that comes early waits a moment for what is due before it.
+    async fn find(&self, envelope: &str) -> Result<usize, Error> {
+        let got = self.script().read(envelope);
+        let end = Instant::now() + SETTLING;
+        loop {
+            let moved = self.moved.notified();
+            let is_early = {
+                let mut script = self.script();
+                if let Some(index) = script.find(&got) {
+                    drop(script);
+                    self.moved.notify_waiters();
+                    return Ok(index);
+                }
+                script.is_early(&got)
+            };
+            if !is_early || timeout_at(end, moved).await.is_err() {
+                return Err(Error::Replay(Box::new(self.script().refuse(got))));
+            }
+        }
+    }
+
     async fn sleep_until(&self, sent: Duration, answered: Duration) {
         let (origin, first) = {
             let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
             *origin.get_or_insert_with(|| (Instant::now(), sent))
         };
         sleep_until(origin + answered.saturating_sub(first)).await;
+    }
+
+    /// Waits until whoever has asked for something that was answered earlier has its answer, and could act on it. Timers are
+    /// coarser than the times of a recording.
+    async fn wait_for_others(&self, index: usize) {
+        loop {
+            let moved = self.moved.notified();
+            if self.script().is_next(index) {
+                return;
+            }
+            moved.await;
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     /// Waits until earlier answers have been given. A client that never asks for them shall not wait for ever.
@@ -128,6 +166,12 @@ impl ReplayTransport {
         }
     }
 }
+
+/// How long a request waits for those that were sent before it: tasks that were ready together run in any order.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// How often other tasks may run between two answers.
+const TURNS: usize = 64;
 
 /// How long an answer is held back for earlier ones.
 const PATIENCE: Duration = Duration::from_secs(2);

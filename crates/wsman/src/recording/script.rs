@@ -74,36 +74,64 @@ impl Script {
 
     /// Finds the exchange that a request is; it counts as under way from then on.
     ///
+    /// The same as [`read`](Self::read), [`find`](Self::find) and, where that finds nothing, [`refuse`](Self::refuse).
+    ///
     /// # Errors
     ///
     /// The first [`Difference`], now and for every request after it.
     pub fn accept(&mut self, request: &str) -> Result<usize, Difference> {
-        if let Some(difference) = &self.difference {
-            return Err(difference.clone());
+        let got = self.read(request);
+        self.find(&got).ok_or_else(|| self.refuse(got))
+    }
+
+    /// Reads a request. Each is read once, in the order in which they come, for messages go on from one to the next.
+    pub fn read(&mut self, request: &str) -> ReadRequest {
+        read_request(request, &mut *self.streams)
+    }
+
+    /// Finds the exchange that is due and that this is; it counts as under way from then on.
+    ///
+    /// Nothing is found any more after the first difference.
+    pub fn find(&mut self, got: &ReadRequest) -> Option<usize> {
+        if self.difference.is_some() {
+            return None;
         }
-        let got = read_request(request, &mut *self.streams);
         let due = self.due();
-        let found = due.iter().find(|index| self.reads(**index) == Some(&got.lines));
-        if let Some(index) = found {
-            self.set(*index, State::UnderWay);
-            return Ok(*index);
+        let found = due.into_iter().find(|index| self.reads(*index) == Some(&got.lines))?;
+        self.set(found, State::UnderWay);
+        Some(found)
+    }
+
+    /// Tells whether this is an exchange that is not due yet: tasks that run side by side may be about to ask for what is.
+    #[must_use]
+    pub fn is_early(&self, got: &ReadRequest) -> bool {
+        let unused = self.expected.iter().filter(|one| one.state == State::Unused);
+        self.difference.is_none()
+            && unused.map(|one| &one.read.lines).any(|lines| *lines == got.lines)
+    }
+
+    /// Notes that a request is none that was recorded; returns how it differs from the nearest that is due, or the first
+    /// difference there was.
+    pub fn refuse(&mut self, got: ReadRequest) -> Difference {
+        if let Some(difference) = &self.difference {
+            return difference.clone();
         }
+        let due = self.due();
+        let expected = |index: &usize| self.expected.get(*index);
         let alike = |index: &&usize| {
-            let expected = self.expected.get(**index).map(|one| &one.read);
-            expected.is_some_and(|read| read.verb == got.verb && read.lane == got.lane)
+            let read = expected(index).map(|one| &one.read);
+            read.is_some_and(|read| read.verb == got.verb && read.lane == got.lane)
         };
-        let same_verb = |index: &&usize| {
-            self.expected.get(**index).is_some_and(|one| one.read.verb == got.verb)
-        };
-        let needed = |index: &&usize| self.expected.get(**index).is_some_and(|one| !one.optional);
+        let same_verb =
+            |index: &&usize| expected(index).is_some_and(|one| one.read.verb == got.verb);
+        let needed = |index: &&usize| expected(index).is_some_and(|one| !one.optional);
         let nearest = due
             .iter()
             .find(alike)
             .or_else(|| due.iter().find(same_verb))
             .or_else(|| due.iter().find(needed))
             .or_else(|| due.first());
-        let difference = match nearest.and_then(|index| Some((*index, self.expected.get(*index)?)))
-        {
+        let difference = match nearest.and_then(|index| Some((*index, expected(index)?))) {
             Some((index, expected)) => Difference::Changed {
                 number: index + 1,
                 expected: expected.read.lines.clone(),
@@ -111,8 +139,7 @@ impl Script {
             },
             None => Difference::Further { got: got.lines },
         };
-        self.difference = Some(difference.clone());
-        Err(difference)
+        self.difference.insert(difference).clone()
     }
 
     /// Notes that an exchange was answered, or given up by its sender.
@@ -123,14 +150,23 @@ impl Script {
     /// Tells whether everything that was answered before this exchange has been answered by now.
     #[must_use]
     pub fn may_answer(&self, index: usize) -> bool {
-        let Some(own) = self.exchange(index) else { return true };
-        self.recording.exchanges.iter().zip(&self.expected).enumerate().all(
-            |(other, (one, state))| {
-                let earlier = (one.answered, other) < (own.answered, index);
-                let silent = one.answer == RecordedAnswer::Dropped;
-                !earlier || silent || state.optional || state.state == State::Over
-            },
-        )
+        self.answered_before(index).all(|one| one.optional || one.state == State::Over)
+    }
+
+    /// Tells whether nothing is under way that was answered before this exchange.
+    #[must_use]
+    pub fn is_next(&self, index: usize) -> bool {
+        self.answered_before(index).all(|one| one.state != State::UnderWay)
+    }
+
+    /// What was answered before this exchange.
+    fn answered_before(&self, index: usize) -> impl Iterator<Item = &Expected> {
+        let own = self.exchange(index).map(|own| (own.answered, index));
+        let all = self.recording.exchanges.iter().zip(&self.expected).enumerate();
+        all.filter(move |(other, (one, _))| {
+            Some((one.answered, *other)) < own && one.answer != RecordedAnswer::Dropped
+        })
+        .map(|(_, (_, expected))| expected)
     }
 
     /// Tells whether the client did all that was recorded, and nothing else.

@@ -16,18 +16,18 @@ use super::server::Facts;
 
 /// How a client reaches the server.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    pub(super) method: &'static str,
-    pub(super) scheme: &'static str,
+pub(crate) struct Way {
+    pub(crate) method: &'static str,
+    pub(crate) scheme: &'static str,
     /// Whether the settings say where Kerberos finds its realm.
-    pub(super) kerberos: bool,
+    pub(crate) kerberos: bool,
 }
 
 /// Times that keep a run short.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) operation_timeout: Duration,
-    pub(super) stall_timeout: Duration,
+pub(crate) struct Pace {
+    pub(crate) operation_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
 }
 
 /// Every object that came, by its GUID, as the line of JSON that the command line writes.
@@ -71,21 +71,27 @@ pub(super) const ADDRESSES: [&str; 2] = ["ann.e@test.local", "ann.example@test.l
 /// The sign-in name of the mailbox that is created.
 pub(super) const PRINCIPAL: &str = "ann@test.local";
 
-impl Way {
-    pub(super) const NTLM: Self = Self::new("Negotiate", "http");
+impl Pace {
+    /// A client with little patience, so that what waits ends soon.
+    pub(crate) const SHORT: Self =
+        Self { operation_timeout: Duration::from_secs(2), stall_timeout: Duration::from_secs(8) };
+}
 
-    pub(super) const fn new(method: &'static str, scheme: &'static str) -> Self {
+impl Way {
+    pub(crate) const NTLM: Self = Self::new("Negotiate", "http");
+
+    pub(crate) const fn new(method: &'static str, scheme: &'static str) -> Self {
         Self { method, scheme, kerberos: false }
     }
 
     /// With the table `[kerberos]` in the settings.
-    pub(super) const fn kerberos(mut self) -> Self {
+    pub(crate) const fn kerberos(mut self) -> Self {
         self.kerberos = true;
         self
     }
 
     /// The settings for the server with these facts.
-    fn settings(&self, facts: &Facts, pace: Pace, further: &str) -> String {
+    pub(crate) fn settings(&self, facts: &Facts, pace: Pace, further: &str) -> String {
         let port = if self.scheme == "https" { facts.https } else { facts.http };
         // Exchange's own endpoint never offers CredSSP.
         let path = if self.method == "CredSSP" { "/wsman" } else { "/PowerShell/" };

@@ -43,10 +43,6 @@ const KINDS: &[&str] = &[
 /// Mailboxes, and answers so small that their import takes more than twelve messages.
 const SERVER: &[&str] = &["--mailboxes", "40", "--max-envelope", "24576", "--cert-key", "ec"];
 
-/// A client with little patience, so that what waits ends soon.
-const PACE: Pace =
-    Pace { operation_timeout: Duration::from_secs(2), stall_timeout: Duration::from_secs(8) };
-
 /// The longest a run may take: an answer is awaited for half a minute beyond the operation's time.
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -148,7 +144,7 @@ async fn undisturbed(program: &Program) -> Result<Objects> {
 }
 
 async fn open(peer: &Peer) -> Result<Connector> {
-    match Way::NTLM.open(&peer.facts, PACE, "").await {
+    match Way::NTLM.open(&peer.facts, Pace::SHORT, "").await {
         Ok(connector) => Ok(connector),
         Err(Unusable::NotAvailable(reason) | Unusable::Refused(reason)) => bail!("{reason}"),
     }

@@ -30,7 +30,7 @@ const NURSERY: &str = include_str!("nursery.py");
 
 /// Starts servers. They end with it.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     folder: PathBuf,
     socket: Socket,
     /// It ends when its standard input closes.
@@ -43,8 +43,8 @@ struct Socket(PathBuf);
 
 /// A running server. It ends with this value.
 #[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) facts: Facts,
+pub(crate) struct Peer {
+    pub(crate) facts: Facts,
     /// The server's standard input: it ends when that closes.
     leash: OwnedWriteHalf,
     /// Reads what the server says, until it has ended.
@@ -55,7 +55,7 @@ pub(super) struct Peer {
 
 /// What the server prints when it has started.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     pub(super) http: u16,
     pub(super) https: u16,
     pub(super) ca: PathBuf,
@@ -68,8 +68,8 @@ pub(super) struct Facts {
 
 /// What the server holds and has counted.
 #[derive(Debug, Deserialize)]
-pub(super) struct State {
-    pub(super) recipients: Vec<Recipient>,
+pub(crate) struct State {
+    pub(crate) recipients: Vec<Recipient>,
     pub(super) calls: Vec<Call>,
     /// Messages by the last word of their action, and `connections`.
     pub(super) requests: BTreeMap<String, u64>,
@@ -79,9 +79,9 @@ pub(super) struct State {
 
 /// A user of the server's directory, with or without a mailbox.
 #[derive(Debug, Deserialize)]
-pub(super) struct Recipient {
-    pub(super) guid: String,
-    pub(super) kind: String,
+pub(crate) struct Recipient {
+    pub(crate) guid: String,
+    pub(crate) kind: String,
     pub(super) name: String,
     pub(super) upn: String,
     /// Empty where the name is shown instead.
@@ -124,8 +124,20 @@ impl Program {
         Ok(Self { folder, socket, _nursery: nursery })
     }
 
+    /// Prepares servers of the program in a folder; without an interpreter one is looked for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub(crate) async fn in_folder(folder: &Path, python: Option<&Path>) -> Result<Self> {
+        let found = folder.canonicalize();
+        let folder = found.with_context(|| format!("cannot find {}", folder.display()))?;
+        let python = super::python::interpreter(python, &folder)?;
+        Self::new(&python, folder).await
+    }
+
     /// Whether Microsoft's engine lies where the server looks for it.
-    pub(super) fn has_engine(&self) -> bool {
+    pub(crate) fn has_engine(&self) -> bool {
         self.folder.join("../pwsh/start").exists()
     }
 
@@ -134,7 +146,7 @@ impl Program {
     /// # Errors
     ///
     /// When it does not start, with what it said.
-    pub(super) async fn start(&self, options: &[&str]) -> Result<Peer> {
+    pub(crate) async fn start(&self, options: &[&str]) -> Result<Peer> {
         let (read, mut leash) = UnixStream::connect(&self.socket.0).await?.into_split();
         let mut line = serde_json::to_vec(options)?;
         line.push(b'\n');
@@ -191,7 +203,7 @@ impl Peer {
     /// # Errors
     ///
     /// When it does not answer, or not with a state.
-    pub(super) async fn state(&self) -> Result<State> {
+    pub(crate) async fn state(&self) -> Result<State> {
         let body = timeout(ANSWERING, self.get("/state"))
             .await
             .context("the server does not answer about its state")??;
@@ -237,7 +249,7 @@ impl Peer {
     }
 
     /// Ends the server and waits for it, so that it can remove what it made.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         drop(self.leash);
         // One that does not end in time ends with the nursery.
         let _ = timeout(Duration::from_secs(5), self.said).await;
