@@ -1,4 +1,4 @@
-//! `cargo xtask inspect`: recordings made readable, told as facts, dumped, or written again.
+//! `cargo xtask inspect`: recordings made readable, told as stories or facts, dumped, or written again.
 
 mod clixml_facts;
 mod dump;
@@ -8,6 +8,7 @@ mod json;
 mod packets;
 mod recording;
 mod rewrite;
+mod story;
 mod text;
 mod traffic;
 mod tree;
@@ -35,7 +36,7 @@ pub(crate) struct Inspect {
     /// Read each CLIXML document and write it again into this folder
     #[arg(long, value_name = "DIR")]
     rewrite: Option<PathBuf>,
-    /// Recordings: CLIXML, SOAP envelopes, conversations, PSRP fragments
+    /// Recordings: CLIXML, SOAP envelopes, conversations, PSRP fragments; fixtures and folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -79,9 +80,20 @@ impl Inspect {
         match self.dump {
             _ if self.facts => Ok(format!("{}\n", facts_of(file)?)),
             Some(dump) => dump.of(file),
+            None if file.is_dir() => stories(file),
+            None if let Some(view) = story::envelope_of_fixture(file)? => Ok(view),
             None => Ok(format!("{}: {}", file.display(), view::view(&Recording::open(file)?)?)),
         }
     }
+}
+
+/// Tells all fixtures in `folder`, one after the other.
+fn stories(folder: &Path) -> Result<String> {
+    let mut told = String::new();
+    for fixture in crate::fixture::find(folder)? {
+        told.push_str(&format!("{}: {}\n", fixture.display(), story::story(&fixture)?));
+    }
+    Ok(told)
 }
 
 impl Dump {

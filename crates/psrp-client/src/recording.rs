@@ -8,6 +8,7 @@ mod messages;
 mod replay;
 mod streams;
 
+pub use self::describe::describe;
 pub use self::messages::list_messages;
 pub use self::replay::Replay;
 pub use self::streams::PsrpStreams;

@@ -79,7 +79,8 @@ fn push_dump(view: &mut String, indent: &str, dump: &str) {
     }
 }
 
-fn push_envelope(view: &mut String, label: &str, envelope: &Envelope) {
+/// Appends an envelope with the messages that it completes, in full.
+pub(super) fn push_envelope(view: &mut String, label: &str, envelope: &Envelope) {
     let action = envelope.text("action").unwrap_or("no action");
     let name = action.rsplit_once('/').map_or(action, |(_, name)| name);
     push_line(view, "", &format!("{label}{name}"));
@@ -127,7 +128,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// Appends one line; control characters and those that turn the direction of text are shown by their number.
-fn push_line(view: &mut String, indent: &str, line: &str) {
+pub(super) fn push_line(view: &mut String, indent: &str, line: &str) {
     view.push_str(indent);
     for sign in line.chars() {
         let turns = matches!(sign, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -5,8 +5,12 @@ use psrp::crypto::SecretEncoding;
 use psrp::message::{Message, MessageType};
 use psrp::{ArgumentValue, ErrorRecord, PowerShell};
 
-/// What a message says, on one line without its end, in about so many characters.
-pub(super) fn describe(message: &Message, length: usize) -> String {
+/// Says what a message says, on one line of at most `length` characters and a mark where it goes on.
+///
+/// Pipelines are shown as somebody would type them, errors by their messages, other bodies by their texts and properties. Secrets
+/// are left out; a body that is no CLIXML gives an empty text.
+#[must_use]
+pub fn describe(message: &Message, length: usize) -> String {
     let text = match message.message_type {
         MessageType::PublicKey | MessageType::EncryptedSessionKey => String::new(),
         MessageType::CreatePipeline => message
