@@ -302,7 +302,7 @@ fn verb_in(tree: &Tree) -> Option<String> {
 fn told_settings(settings: &Table) -> Vec<String> {
     let mut told = Vec::new();
     for (name, value) in settings {
-        let is_secret = ["password", "secret"].iter().any(|word| name.contains(word));
+        let is_secret = ["password", "secret"].iter().any(|word| name.ends_with(word));
         match value {
             _ if is_secret => told.push(format!("{name} <redacted>")),
             Value::Table(inner) => told.extend(told_settings(inner)),

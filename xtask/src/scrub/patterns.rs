@@ -140,6 +140,9 @@ impl Scan<'_> {
     fn sign_at(self, at: usize) -> Option<Found> {
         match self.get(at) {
             '+' => self.phone(at).map(|range| Found { range, kind: Kind::Phone }),
+            '/' if !is_word(self.before(at)) => {
+                self.rooted(at).map(|range| Found { range, kind: Kind::Path })
+            }
             '-' if self.starts_with(at, "-----BEGIN ") => {
                 Some(Found { range: at..self.after_pem(at), kind: Kind::Pem })
             }
@@ -336,6 +339,16 @@ impl Scan<'_> {
         (end > name + 1).then_some(name + 1..end)
     }
 
+    /// A path from the root of a Unix file system.
+    fn rooted(self, at: usize) -> Option<Range<usize>> {
+        let first = self.run(at + 1, is_word);
+        let is_root = ROOTS.contains(&self.text(at + 1..first).as_str());
+        let in_path =
+            |sign: char| sign.is_alphanumeric() || matches!(sign, '/' | '_' | '-' | '.' | '~');
+        let after_host = matches!(self.before(at), '/' | '.' | ':' | ']');
+        (is_root && !after_host && self.get(first) == '/').then(|| at..self.run(at, in_path))
+    }
+
     /// A path of at least three parts, or after a drive.
     fn path(self, at: usize) -> Option<Range<usize>> {
         let in_path = |sign: char| {
@@ -409,6 +422,9 @@ fn is_top_level(label: &str, host: &str, labels: usize) -> bool {
         || (labels > 2 && one_case && AMBIGUOUS.contains(&label.as_str()))
 }
 
+/// Folders at the root of a Unix file system.
+const ROOTS: &[&str] =
+    &["home", "Users", "root", "tmp", "var", "opt", "srv", "mnt", "etc", "usr", "private", "media"];
 /// Ends of host names: of the public ones the usual, and those that companies give their inner domains.
 const TOP_LEVEL: &[&str] = &[
     "com",
@@ -540,6 +556,7 @@ mod tests {
             "CONTOSO\\svc-idm, C:\\Users\\annm\\x",
             &[(Kind::Name, "CONTOSO\\svc-idm"), (Kind::Path, "C:\\Users\\annm\\x")],
         );
+        check("in /home/annm/ca.pem, but /adminapi/beta", &[(Kind::Path, "/home/annm/ca.pem")]);
         check("[Server=EX01,RequestId=1]", &[(Kind::Name, "EX01")]);
     }
 

@@ -60,7 +60,8 @@ fn gather_text(class: Class, text: &str, words: &mut Vec<String>) {
         let parts = text.split(|sign: char| !sign.is_alphanumeric());
         let telling = parts.filter(|part| {
             let signs: Vec<char> = part.chars().collect();
-            part.len() >= MIN_WORD && !super::vocabulary::is_vocabulary(&signs)
+            let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+            part.len() >= MIN_WORD && !is_number && !super::vocabulary::is_vocabulary(&signs)
         });
         words.extend(telling.map(str::to_owned));
     }

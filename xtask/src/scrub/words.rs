@@ -151,10 +151,12 @@ fn spell(shape: &[Alphabet], pattern: Pattern, count: u64, size: u64) -> Vec<cha
     // INVARIANT: a step that has no divisor in common with the sizes of the alphabets (2, 5 and 11 are all their divisors)
     // reaches each number once.
     const STEP: u128 = 7_919;
+    // Words of different lengths begin differently.
+    let offset = u128::try_from(shape.len()).unwrap_or(0) * 13;
     let mut rest = if size == u64::MAX {
         count
     } else {
-        u64::try_from((u128::from(count) + 31) * STEP % u128::from(size)).unwrap_or(count)
+        u64::try_from((u128::from(count) + offset) * STEP % u128::from(size)).unwrap_or(count)
     };
     let mut spelled = Vec::with_capacity(shape.len());
     for (place, alphabet) in shape.iter().enumerate() {
