@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::process::{cargo, run};
+use crate::process::{cargo, run, workspace};
 
 /// Arguments of `check`.
 #[derive(Args, Debug)]
@@ -44,6 +44,8 @@ enum Subject {
     Lint,
     /// The documentation builds without warnings
     Doc,
+    /// A project outside of the workspace replays a recording with the crates that it uses
+    Example,
     /// The tests pass
     Test,
 }
@@ -100,9 +102,23 @@ impl Subject {
                 let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
                 run(doc.args(features()).env("RUSTDOCFLAGS", "-D warnings"))
             }
+            Self::Example => example(),
             Self::Test => run(&mut cargo(&["test", "--workspace"])),
         }
     }
+}
+
+/// Tests the project in `examples/`, with the versions of the workspace's lock file and in its build folder.
+fn example() -> Result<()> {
+    let root = workspace();
+    let project = root.join("examples/replay");
+    std::fs::copy(root.join("Cargo.lock"), project.join("Cargo.lock"))
+        .context("cannot lend the lock file")?;
+    let target = root.join("target");
+    run(cargo(&["test", "--manifest-path"])
+        .arg(project.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target))
 }
 
 /// Looks for leaks in the recorded fixtures.

@@ -47,6 +47,10 @@
 //! - Every wait is bounded: an answer by the shell's operation timeout or the control timeout, progress by
 //!   [`PoolOptions::stall_timeout`], and an error says for what it waited.
 //!
+//! # Features
+//!
+//! - `fixtures`: recordings that are kept in folders are [replayed](recording::Replay) in tests, with one line.
+//!
 //! Spec: [MS-PSRP] 3.1 Client Details, carried by [MS-WSMV] 3.1.4.5.2 Remote Shells.
 
 mod absence;

@@ -10,5 +10,7 @@ mod streams;
 
 pub use self::describe::describe;
 pub use self::messages::list_messages;
+#[cfg(feature = "fixtures")]
+pub use self::replay::FixtureError;
 pub use self::replay::Replay;
 pub use self::streams::PsrpStreams;

@@ -13,6 +13,19 @@ use crate::pool::PoolOptions;
 use crate::seed::Seed;
 
 /// A recording, with what a client needs to ask as the recorded one did.
+///
+/// With the feature `fixtures`, a test that needs no server is begun with one line:
+///
+/// ```ignore
+/// #[tokio::test]
+/// async fn mailboxes_are_listed() {
+///     let replay = Replay::read("fixtures/mailboxes").unwrap();
+///     let pool = RunspacePool::open(replay.transport(), replay.shell(), replay.pool()).await.unwrap();
+///     // … what the recorded client did …
+///     pool.close().await;
+///     replay.finish().unwrap();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Replay {
     transport: Arc<ReplayTransport>,
@@ -20,7 +33,41 @@ pub struct Replay {
     seed: Arc<Seed>,
 }
 
+/// Why the fixture in a folder cannot be played.
+#[cfg(feature = "fixtures")]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FixtureError {
+    /// The folder is no fixture.
+    #[error("{} is no fixture", folder.display())]
+    Folder {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: wsman::fixture::FixtureError,
+    },
+    /// Its `key.pem` is no key.
+    #[error("key.pem holds no key pair")]
+    Key(#[source] CryptoError),
+}
+
 impl Replay {
+    /// Reads a folder and prepares to play it in its strict order.
+    ///
+    /// # Errors
+    ///
+    /// [`FixtureError`] when the folder is no fixture, or its key is none.
+    #[cfg(feature = "fixtures")]
+    pub fn read(folder: impl AsRef<std::path::Path>) -> Result<Self, FixtureError> {
+        let folder = folder.as_ref();
+        let fixture = wsman::fixture::Fixture::read(folder)
+            .map_err(|source| FixtureError::Folder { folder: folder.to_owned(), source })?;
+        let key = fixture.attachments.get("key.pem").map(|key| String::from_utf8_lossy(key));
+        Self::new(fixture.recording, fixture.manifest.seed, key.as_deref(), Order::Strict)
+            .map_err(FixtureError::Key)
+    }
+
     /// Prepares to play a recording whose ids were drawn from `seed`, and whose key pair is `key` where it needed one.
     ///
     /// # Errors

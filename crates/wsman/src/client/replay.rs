@@ -55,6 +55,16 @@ impl ReplayTransport {
         Self { script, overhead, timing: Timing::AtOnce, origin, moved: Notify::new() }
     }
 
+    /// Reads the recording in a folder and plays it, as [`new`](Self::new) does.
+    ///
+    /// # Errors
+    ///
+    /// [`FixtureError`](crate::fixture::FixtureError) when the folder is no fixture.
+    #[cfg(feature = "fixtures")]
+    pub fn read(folder: impl AsRef<std::path::Path>) -> Result<Self, crate::fixture::FixtureError> {
+        Ok(Self::new(crate::fixture::Fixture::read(folder.as_ref())?.recording))
+    }
+
     /// Gives answers at the recorded times, counted from the first request, by tokio's clock.
     #[must_use]
     pub fn as_recorded(mut self) -> Self {
