@@ -79,6 +79,16 @@ pub(crate) struct Facts<'f> {
     pub(crate) secrets: &'f [String],
 }
 
+/// What a scrubber did.
+#[derive(Debug)]
+pub(crate) struct Scrubbed {
+    pub(crate) counts: Counts,
+    /// The words of names that it replaced, by which to look for what it missed.
+    names: Vec<String>,
+    /// The secrets that it replaced.
+    secrets: Vec<String>,
+}
+
 /// Takes from a recording what nobody else may see, in place, and says how much that was.
 ///
 /// All names are learnt from all parts before the first is replaced, so that each has the same stand-in everywhere.
@@ -86,7 +96,7 @@ pub(crate) struct Facts<'f> {
 /// # Errors
 ///
 /// When a private key cannot be read.
-pub(crate) fn scrub(parts: &mut [Part<'_>], facts: &Facts<'_>) -> Result<Counts> {
+pub(crate) fn scrub(parts: &mut [Part<'_>], facts: &Facts<'_>) -> Result<Scrubbed> {
     let keys = facts.keys.iter().map(|key| KeyPair::from_pkcs8_pem(key));
     let keys: Vec<KeyPair> = keys.collect::<Result<_, _>>()?;
     let mut dictionary = Dictionary::default();
@@ -94,7 +104,8 @@ pub(crate) fn scrub(parts: &mut [Part<'_>], facts: &Facts<'_>) -> Result<Counts>
     facts.secrets.iter().for_each(|secret| dictionary.learn_secret(secret));
     walk_parts(&mut Walk::new(&mut Learner(&mut dictionary), &keys), parts);
     walk_parts(&mut Walk::new(&mut Replacer(&mut dictionary), &keys), parts);
-    Ok(dictionary.counts())
+    let (names, secrets) = (dictionary.telling_names(), dictionary.secrets().to_vec());
+    Ok(Scrubbed { counts: dictionary.counts(), names, secrets })
 }
 
 /// Walks through all parts: envelopes together, for their streams belong together.

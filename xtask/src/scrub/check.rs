@@ -1,6 +1,6 @@
 //! What was left in a recording that nobody else may see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use uuid::Uuid;
@@ -38,6 +38,8 @@ impl fmt::Display for Finding {
 pub(super) struct Checker {
     /// In lower case.
     words: Vec<String>,
+    /// Words that only count alone, for there may be thousands: in lower case.
+    names: HashSet<String>,
     /// Ids that the client drew.
     drawn: BTreeSet<Uuid>,
     findings: BTreeSet<Finding>,
@@ -47,7 +49,13 @@ impl Checker {
     /// Looks for `words` in any case, and takes the ids in `drawn` for those of a client.
     pub(super) fn new(words: &[String], drawn: BTreeSet<Uuid>) -> Self {
         let words: BTreeSet<String> = words.iter().map(|word| word.to_lowercase()).collect();
-        Self { words: words.into_iter().collect(), drawn, findings: BTreeSet::new() }
+        Self { words: words.into_iter().collect(), drawn, ..Self::default() }
+    }
+
+    /// Looks for `names` too, where they stand alone.
+    pub(super) fn with_names(mut self, names: &[String]) -> Self {
+        self.names = names.iter().map(|name| name.to_lowercase()).collect();
+        self
     }
 
     /// Returns what was found, in the order of the places.
@@ -86,6 +94,18 @@ impl Checker {
             .collect();
         for word in found {
             self.report(place, "word of the recording", &word);
+        }
+    }
+
+    fn names_in(&mut self, place: &[String], signs: &[char]) {
+        if self.names.is_empty() {
+            return;
+        }
+        for (start, end) in tokens(signs) {
+            let word: String = signs.get(start..end).unwrap_or_default().iter().collect();
+            if self.names.contains(&word.to_lowercase()) {
+                self.report(place, "name of the recording", &word);
+            }
         }
     }
 
@@ -172,6 +192,7 @@ impl Visitor for Checker {
             }
             _ => {
                 let signs: Vec<char> = text.chars().collect();
+                self.names_in(place, &signs);
                 self.patterns_in(place, &signs);
                 self.class_of_text(place, class, &signs);
             }

@@ -9,7 +9,7 @@ use wsman::fixture::Fixture;
 use super::file::File;
 use super::fixture::{Checked, check_folders, drawn_ids, scrub_fixture};
 use super::secrets::words_of_settings;
-use super::{Facts, Part, scrub};
+use super::{Facts, Part, Scrubbed, scrub};
 
 /// Arguments of `scrub`.
 #[derive(Args, Debug)]
@@ -67,7 +67,7 @@ impl Scrub {
             files.push(File::read(&path, &name, files.len())?);
         }
         let mut parts: Vec<Part<'_>> = files.iter_mut().flat_map(File::parts).collect();
-        let counts = scrub(&mut parts, &Facts { secrets, ..Facts::default() })?;
+        let Scrubbed { counts, .. } = scrub(&mut parts, &Facts { secrets, ..Facts::default() })?;
         for file in &files {
             file.write(out)?;
         }

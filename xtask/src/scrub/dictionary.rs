@@ -10,7 +10,7 @@ use super::patterns::{Found, Kind, find, is_word};
 use super::property::{Class, class_of};
 use super::stand_in::StandIns;
 use super::vocabulary::{is_structural, is_vocabulary};
-use super::words::Words;
+use super::words::{Words, is_stand_in};
 
 /// Letters of a word that is looked for in all texts. Shorter ones are only replaced where a name stands.
 const MIN_KNOWN: usize = 3;
@@ -68,6 +68,20 @@ impl Dictionary {
     /// Returns how much was replaced so far.
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Returns the words of at least four letters that name somebody and must not be left anywhere.
+    pub(super) fn telling_names(&self) -> Vec<String> {
+        let telling = |word: &&Vec<char>| word.len() > MIN_KNOWN && !is_stand_in(word);
+        let mut names: Vec<String> =
+            self.known.iter().filter(telling).map(|word| word.iter().collect()).collect();
+        names.sort();
+        names
+    }
+
+    /// Returns the secrets that must not be left anywhere.
+    pub(super) fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Learns a secret that is replaced wherever it stands.
@@ -305,30 +319,26 @@ impl Dictionary {
         out.into_iter().collect()
     }
 
-    /// Replaces a word, its letters and its digits by themselves.
+    /// Replaces a word: its letters and its digits by themselves, so that what two words have in common they keep in common,
+    /// unless they come in turns.
     fn word(&mut self, word: &[char]) -> String {
-        let mut out = String::new();
-        let mut at = 0;
-        while let Some(sign) = word.get(at) {
-            let is_digit = sign.is_ascii_digit();
-            let same = |other: &&char| {
-                other.is_ascii_digit() == is_digit
-                    && (is_digit || other.is_alphabetic())
-                    && (is_digit || sign.is_alphabetic())
-            };
-            let rest = word.get(at..).unwrap_or_default();
-            let len = rest.iter().take_while(same).count().max(1);
-            let run = rest.get(..len).unwrap_or_default();
-            if is_digit {
-                out.push_str(&self.words.number(&run.iter().collect::<String>()));
-            } else if sign.is_alphabetic() {
-                out.extend(self.words.stand_in(run));
-            } else {
-                out.extend(run);
-            }
-            at += len;
+        let is_digit = |sign: &char| sign.is_ascii_digit();
+        let runs: Vec<&[char]> =
+            word.chunk_by(|one, other| is_digit(one) == is_digit(other)).collect();
+        if runs.len() > 2 {
+            return self.words.mixed(word);
         }
-        out
+        let mut out = String::new();
+        for run in &runs {
+            match run.first() {
+                Some(first) if is_digit(first) => {
+                    out.push_str(&self.words.number(&run.iter().collect::<String>()));
+                }
+                _ => out.extend(self.words.stand_in(run)),
+            }
+        }
+        let is_same = word.iter().copied().eq(out.chars());
+        if is_same && word.len() > 2 && runs.len() > 1 { self.words.mixed(word) } else { out }
     }
 
     /// Replaces what was learnt elsewhere: names of several words first, then single words.

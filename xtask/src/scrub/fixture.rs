@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use psrp::crypto::KeyPair;
 use uuid::Uuid;
 use wsman::fixture::Fixture;
@@ -19,11 +19,11 @@ const KEY: &str = "key.pem";
 /// Takes from a fixture what nobody else may see, before it touches the disk.
 ///
 /// The envelopes, failures, attachments and the command are scrubbed together. `drawn` are the ids that the client drew
-/// itself, which stay; `secrets` are looked for everywhere.
+/// itself, which stay; `secrets` are looked for everywhere. What came out is checked, also for the words that were replaced.
 ///
 /// # Errors
 ///
-/// When the key of the fixture cannot be read.
+/// When the key of the fixture cannot be read, or something was left.
 pub(crate) fn scrub_fixture(
     fixture: &mut Fixture,
     drawn: &[Uuid],
@@ -34,7 +34,7 @@ pub(crate) fn scrub_fixture(
     let mut attachments: Vec<(String, String)> = others
         .map(|(name, bytes)| (name.clone(), String::from_utf8_lossy(bytes).into_owned()))
         .collect();
-    let counts = {
+    let scrubbed = {
         let mut parts = parts_of(fixture);
         for (name, text) in &mut attachments {
             parts.push(Part::new(name.clone(), form_of(name), text));
@@ -44,7 +44,12 @@ pub(crate) fn scrub_fixture(
     for (name, text) in attachments {
         fixture.attachments.insert(name, text.into_bytes());
     }
-    Ok(counts)
+    let left = look_through(fixture, &scrubbed.secrets, &scrubbed.names);
+    if !left.is_empty() {
+        let left: Vec<String> = left.iter().map(Finding::to_string).collect();
+        bail!("{} places hold what is no stand-in:\n{}", left.len(), left.join("\n"));
+    }
+    Ok(scrubbed.counts)
 }
 
 fn keys_of(fixture: &Fixture) -> Vec<String> {
@@ -103,6 +108,10 @@ pub(crate) fn drawn_ids(fixture: &Fixture) -> Vec<Uuid> {
 
 /// Looks through everything in a fixture for what is no stand-in, and for `words`.
 pub(crate) fn check_fixture(fixture: &Fixture, words: &[String]) -> Vec<Finding> {
+    look_through(fixture, words, &[])
+}
+
+fn look_through(fixture: &Fixture, words: &[String], names: &[String]) -> Vec<Finding> {
     let mut fixture = fixture.clone();
     let keys: Vec<KeyPair> =
         keys_of(&fixture).iter().filter_map(|key| KeyPair::from_pkcs8_pem(key).ok()).collect();
@@ -121,7 +130,7 @@ pub(crate) fn check_fixture(fixture: &Fixture, words: &[String]) -> Vec<Finding>
     }
     let mut drawn = DrawnIds::default();
     walk_parts(&mut Walk::new(&mut drawn, &keys), &mut parts);
-    let mut checker = Checker::new(words, drawn.0);
+    let mut checker = Checker::new(words, drawn.0).with_names(names);
     let mut walk = Walk::new(&mut checker, &keys);
     walk_parts(&mut walk, &mut parts);
     for (name, bytes) in binaries {

@@ -18,7 +18,10 @@ pub(super) struct Words {
     numbers: HashMap<(&'static str, String), String>,
     number_counts: HashMap<(&'static str, usize), u64>,
     secrets: HashMap<String, u64>,
+    mixed: HashMap<String, u64>,
 }
+
+const DIGITS: [char; 10] = ['5', '6', '7', '8', '9', '0', '1', '2', '3', '4'];
 
 /// The ways to fill the places of an ASCII word, in the order in which they are used up: `zaqa`, then `zqaq`, then `zqqz`.
 #[derive(Clone, Copy)]
@@ -68,6 +71,36 @@ impl Words {
         };
         self.stand_ins.insert(word, drawn.clone());
         drawn
+    }
+
+    /// Returns what stands in for a word of letters and digits in turns, such as `6f3a9c`, whose runs are too short to be
+    /// replaced by themselves.
+    pub(super) fn mixed(&mut self, word: &[char]) -> String {
+        let folded: String = word.iter().copied().map(fold).collect();
+        let next = u64::try_from(self.mixed.len()).unwrap_or(0) + 1;
+        let mut rest = *self.mixed.entry(folded).or_insert(next);
+        let mut place = 0_usize;
+        // The last signs count, as readers expect it.
+        let mut drawn: Vec<char> = Vec::with_capacity(word.len());
+        let places: Vec<usize> = word
+            .iter()
+            .map(|sign| {
+                place = if sign.is_alphabetic() { place + 1 } else { 0 };
+                place
+            })
+            .collect();
+        for (sign, place) in word.iter().zip(places).rev() {
+            let letters = match sign {
+                _ if sign.is_ascii_digit() => &DIGITS,
+                _ if sign.is_alphabetic() => Alphabet::of(fold(*sign)).letters(place % 2 == 0),
+                _ => std::slice::from_ref(sign),
+            };
+            let radix = u64::try_from(letters.len()).unwrap_or(1).max(1);
+            let letter = letters.get(usize::try_from(rest % radix).unwrap_or(0)).copied();
+            rest /= radix;
+            drawn.push(in_case_of(letter.unwrap_or('z'), *sign));
+        }
+        drawn.into_iter().rev().collect()
     }
 
     /// Returns what stands in for a run of ASCII digits: `5` and a count. Runs of one or two digits stay.
@@ -236,6 +269,13 @@ mod tests {
             .collect();
         let drawn: HashSet<String> = three.iter().map(|word| stand_in(&mut words, word)).collect();
         assert_eq!(drawn.len(), three.len());
+    }
+
+    #[test]
+    fn letters_and_digits_in_turns_are_replaced_together() {
+        let mut words = Words::default();
+        let drawn = ["6a1b2c", "6A1B2C", "6a1b2d", "ab1c"].map(|word| words.mixed(&chars(word)));
+        assert_eq!(drawn, ["5z5z5q", "5Z5Z5Q", "5z5z5x", "za5w"]);
     }
 
     #[test]
