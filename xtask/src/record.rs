@@ -178,7 +178,7 @@ impl Task {
         manifest.exit_code = Some(code);
         Ok(Session {
             manifest,
-            settings: self.settings.clone(),
+            settings: settings::without_folders(&self.settings)?,
             input: self.input.clone(),
             output: said.output(),
             errors: said.errors(),

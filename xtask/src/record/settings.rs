@@ -46,6 +46,30 @@ fn secret(table: &Table, folder: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// Takes the folders off the names of files: they are those of the machine that recorded, and a replay reads no file that
+/// only a connection needs.
+pub(super) fn without_folders(text: &str) -> Result<String> {
+    let mut table: Table = text.parse().context("the settings are no TOML")?;
+    take_folders(&mut table);
+    Ok(table.to_string())
+}
+
+fn take_folders(table: &mut Table) {
+    for (key, value) in table.iter_mut() {
+        match value {
+            Value::Table(inner) => take_folders(inner),
+            Value::String(path) if key.ends_with("_file") || FILES.contains(&key.as_str()) => {
+                let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+                *path = name.to_owned();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keys that name files and folders, besides those that end with `_file`.
+const FILES: &[&str] = &["certificate_store", "keytab", "ccache"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +82,16 @@ mod tests {
         assert_eq!(settings["endpoint"]["kind"].as_str(), Some("winrm"));
         assert!(inlined("password = { env = \"NO SUCH VARIABLE\" }", None).is_err());
         assert!(inlined("password = { file = \"no/such/file\" }", None).is_err());
+    }
+
+    #[test]
+    fn files_lose_their_folders() {
+        let text = "[endpoint]\nca_file = \"/home/ann/ca.pem\"\nurl = \"http://a/b\"\n\
+                    [cloud]\ncertificate_file = 'C:\\Users\\ann\\app.pfx'\ncertificate_store = \"store\"\n";
+        let settings: Table = without_folders(text).unwrap().parse().unwrap();
+        assert_eq!(settings["endpoint"]["ca_file"].as_str(), Some("ca.pem"));
+        assert_eq!(settings["endpoint"]["url"].as_str(), Some("http://a/b"));
+        assert_eq!(settings["cloud"]["certificate_file"].as_str(), Some("app.pfx"));
+        assert_eq!(settings["cloud"]["certificate_store"].as_str(), Some("store"));
     }
 }
