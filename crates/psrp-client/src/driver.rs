@@ -380,8 +380,11 @@ impl Driver {
                 }
                 Some(Ok(Heard::Idle)) => lost = 0,
                 Some(Err(_)) if self.was_away_since(absences) => {}
-                // What a lost answer may have carried shows as a gap in the stream, or is missed by nobody.
-                Some(Err(error)) if error.is_lost_answer() && lost < POOL_RECEIVES => lost += 1,
+                // What a lost answer may have carried shows as a gap in the stream, is waited for, or is missed by nobody.
+                Some(Err(error)) if error.is_lost_answer() && lost < POOL_RECEIVES => {
+                    lost += 1;
+                    self.change(|state| state.machine.handle_lost_answer(Instant::now()));
+                }
                 Some(Err(error)) => return self.break_pool(&error),
             }
         }

@@ -314,8 +314,7 @@ impl RunspacePool {
     /// Tells the pool the time, at the latest when [`poll_timeout`](Self::poll_timeout) says.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.key.deadline(now, self.options.key_timeout).is_some_and(|end| end <= now) {
-            self.key.forget_request();
-            self.lose_pending();
+            self.key_timed_out();
         }
     }
 

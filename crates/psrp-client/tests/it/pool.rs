@@ -7,6 +7,7 @@ use psrp_client::psrp::clixml::Value;
 use psrp_client::psrp::{Command, PowerShell};
 use psrp_client::wsman::client::ShellOptions;
 use psrp_client::{Error, Invocation, PoolOptions, Record, RunspacePool};
+use secrecy::SecretString;
 
 use crate::server::{Habits, Line, Server};
 
@@ -189,6 +190,21 @@ async fn a_lost_answer_ends_the_pipeline_as_unknown() {
     assert!(matches!(error, Error::CutOff { .. }) && error.outcome_unknown(), "{error:?}");
     pool.close().await;
     assert_eq!(server.count("Delete"), 1);
+}
+
+#[tokio::test]
+async fn a_lost_session_key_is_noticed_before_its_time_is_up() {
+    let server = Server::new(Habits { lose_key: true, ..Habits::default() });
+    let pool = open(&server).await;
+    let echo = Command::new("Echo").secret("Text", SecretString::from("P@ss"));
+    let began = std::time::Instant::now();
+    let invocation = pool.invoke(PowerShell::new().command(echo)).await.unwrap();
+    let error = numbers(invocation).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    // Nothing was sent, so it may be tried again, in a new session.
+    assert!(!error.outcome_unknown() && !pool.is_open(), "{error:?}");
+    pool.close().await;
+    assert_eq!((server.count("Command"), server.count("Delete")), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

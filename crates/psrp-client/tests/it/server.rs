@@ -33,6 +33,8 @@ pub(crate) struct Habits {
     pub(crate) slice: usize,
     /// Receives of a command from this one on are lost.
     pub(crate) lose_receive: Option<usize>,
+    /// The answer that carries the session key is lost.
+    pub(crate) lose_key: bool,
     /// The Create is answered only after this time.
     pub(crate) create_delay: Duration,
     /// The answer to the Create is lost.
@@ -383,6 +385,13 @@ impl Exchange for Line {
                 return Err(Error::Lost { sent: true, source: None });
             }
             let response = self.0.answer(parsed, request.operation_timeout.unwrap()).await;
+            // Before the public key nothing is sent to the pool, and nothing comes for it after but the key.
+            let has_output =
+                matches!(&response, Response::Receive(output) if !output.streams.is_empty());
+            let of_pool = request.verb == Verb::Receive && !of_command && has_output;
+            if of_pool && self.0.habits.lose_key && self.0.count("Send") > 0 {
+                return Err(Error::Lost { sent: true, source: None });
+            }
             if request.verb == Verb::Create {
                 tokio::time::sleep(self.0.habits.create_delay).await;
                 if self.0.habits.lose_create {

@@ -9,7 +9,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use super::event::{Event, InputStream};
+use super::event::{BreakCause, Event, InputStream};
 use super::{RunspacePool, body};
 use crate::crypto::{KeyPair, SecretEncoding};
 use crate::error::{CryptoError, DecodeError, StateError};
@@ -35,8 +35,15 @@ pub(super) struct KeyExchange {
     /// Unusable keys so far.
     failures: u8,
     wait: Wait,
+    /// Set when an answer was lost that may have carried the key.
+    lost: bool,
     pub(super) secrets: SecretEncoding,
 }
+
+/// How long a key may still come after an answer was lost: a server that sends it again has done so by then.
+const WAIT_AFTER_LOSS: Duration = Duration::from_secs(2);
+
+const KEY_LOST: &str = "the answer with the session key was lost";
 
 /// Unusable keys after which no other is asked for.
 const MAX_FAILURES: u8 = 2;
@@ -78,7 +85,7 @@ impl KeyExchange {
         let pair = self.pair.as_ref().ok_or(CryptoError::NoKey)?;
         let key = pair.session_key(text)?;
         self.secrets = SecretEncoding::Encrypted(key);
-        self.wait = Wait::None;
+        self.end_wait();
         Ok(())
     }
 
@@ -101,6 +108,19 @@ impl KeyExchange {
 
     pub(super) fn end_wait(&mut self) {
         self.wait = Wait::None;
+        self.lost = false;
+    }
+
+    /// Ends a wait after `limit` at the latest, if there is one, for an answer was lost.
+    fn hasten(&mut self, now: Instant, limit: Duration) {
+        let end = now.checked_add(limit);
+        self.wait = match (self.wait, end) {
+            (Wait::None, _) => return,
+            (Wait::Until(before), Some(end)) => Wait::Until(before.min(end)),
+            (Wait::Begins, Some(end)) => Wait::Until(end),
+            (wait, None) => wait,
+        };
+        self.lost = true;
     }
 
     /// Starts the clock of a wait that has begun, and returns its end.
@@ -139,6 +159,27 @@ impl RunspacePool {
         self.request_session_key().map_err(StateError::Secret)?;
         self.key.begin_wait();
         Ok(())
+    }
+
+    /// Tells the pool that an answer on its own stream was lost.
+    ///
+    /// It may have carried the session key that commands wait for, and a server sends that once. So they wait two seconds
+    /// more, not [`key_timeout`](super::PoolOptions::key_timeout), and then a pool in which nothing else runs breaks: the
+    /// commands were not sent, and a new pool agrees on a key of its own.
+    pub fn handle_lost_answer(&mut self, now: Instant) {
+        let limit = self.options.key_timeout.min(WAIT_AFTER_LOSS);
+        self.key.hasten(now, limit);
+    }
+
+    /// Ends the wait for a key that did not come.
+    pub(super) fn key_timed_out(&mut self) {
+        let was_lost = core::mem::take(&mut self.key.lost);
+        self.key.forget_request();
+        if was_lost && self.pipelines.values().all(|pipeline| pipeline.start.is_some()) {
+            self.break_pool(BreakCause::Transport(KEY_LOST.to_owned()));
+        } else {
+            self.lose_pending();
+        }
     }
 
     /// Takes ENCRYPTED_SESSION_KEY.

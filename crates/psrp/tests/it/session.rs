@@ -167,6 +167,45 @@ fn the_wait_for_the_key_is_bounded() {
     assert_eq!(pair.client.poll_timeout(start), None);
 }
 
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "any instant will do, and there is no other way to make one"
+)]
+fn a_key_that_may_be_lost_is_not_waited_for_long() {
+    let start = Instant::now();
+    let soon = start + Duration::from_secs(2);
+    // Nothing else runs, so the pool makes room for a new one.
+    let mut pair = Pair::open();
+    pair.client.handle_lost_answer(start);
+    assert_eq!(pair.client.poll_timeout(start), None);
+    pair.client.create_pipeline(with_secret()).unwrap();
+    while pair.client.poll_transmit().is_some() {}
+    pair.client.handle_lost_answer(start);
+    assert_eq!(pair.client.poll_timeout(start), Some(soon));
+    pair.client.handle_timeout(soon);
+    pair.pump();
+    assert_eq!(pair.end(), (FinalState::Failed, None, Some(PipelineLoss::NotSent)));
+    assert_eq!(pair.client.state(), RunspacePoolState::Broken);
+    // What runs goes on.
+    let mut pair = Pair::open();
+    let (running, _) = pair.start(PowerShell::new().command(Command::new("Wait")));
+    let waiting = pair.client.create_pipeline(with_secret()).unwrap();
+    while pair.client.poll_transmit().is_some() {}
+    pair.client.poll_timeout(start);
+    pair.client.handle_lost_answer(start);
+    pair.client.handle_timeout(soon);
+    assert!(pair.client.is_running(running) && !pair.client.is_running(waiting));
+    assert_eq!(pair.client.state(), RunspacePoolState::Opened);
+    // One that came all the same ends the wait.
+    let mut pair = Pair::open();
+    let id = pair.client.create_pipeline(with_secret()).unwrap();
+    pair.client.handle_lost_answer(start);
+    pair.pump();
+    assert_eq!(pair.client.poll_timeout(start), None);
+    assert!(pair.client.is_running(id));
+}
+
 const NO_KEY: &[u8] = b"<Obj RefId=\"0\"><MS><S N=\"EncryptedSessionKey\">AAAA</S></MS></Obj>";
 
 #[test]
