@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use exchange_connector::exchange_online::recording::RestRecording;
 use psrp_client::recording::list_messages;
 use uuid::Uuid;
 use wsman::fixture::{Fixture, Manifest};
@@ -28,8 +29,10 @@ pub(crate) struct Session {
     pub(crate) output: String,
     /// What it wrote to its standard error.
     pub(crate) errors: String,
-    /// What went over the wire.
+    /// What went over the wire to the own servers.
     pub(crate) soap: Recording,
+    /// What went over the wire to the service.
+    pub(crate) rest: RestRecording,
     /// The key pair under which secrets were sent, PKCS#8 in PEM: made for this recording, and worth nothing.
     pub(crate) key: Option<String>,
     /// The ids that the client drew from the seed: they say nothing about anybody.
@@ -63,9 +66,11 @@ impl Session {
         let (input, key) = (text(INPUT)?, text(KEY)?);
         let (output, errors) =
             (text(OUTPUT)?.unwrap_or_default(), text(ERRORS)?.unwrap_or_default());
+        let rest = RestRecording::from_files(&mut fixture.attachments);
+        let rest = rest.context("a request to the service, or its answer, is not as recorded")?;
         let client_ids = client_ids(&fixture.recording);
         let Fixture { manifest, recording: soap, .. } = fixture;
-        Ok(Self { manifest, settings, input, output, errors, soap, key, client_ids })
+        Ok(Self { manifest, settings, input, output, errors, soap, rest, key, client_ids })
     }
 
     /// Puts a session into a fixture, with its messages as a list.
@@ -82,6 +87,7 @@ impl Session {
         put(ERRORS, &self.errors);
         put(KEY, self.key.as_deref().unwrap_or_default());
         put(MESSAGES, &list_messages(&self.soap));
+        fixture.attachments.extend(self.rest.to_files());
         fixture
     }
 
@@ -91,16 +97,32 @@ impl Session {
     ///
     /// When a file cannot be written.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        for name in [INPUT, OUTPUT, ERRORS, KEY, MESSAGES] {
-            let path = folder.join(name);
-            if path.exists() {
-                std::fs::remove_file(&path)
-                    .with_context(|| format!("cannot replace {}", path.display()))?;
-            }
+        for path in former(folder)? {
+            std::fs::remove_file(&path)
+                .with_context(|| format!("cannot replace {}", path.display()))?;
         }
         let written = self.to_fixture().write(folder);
         written.with_context(|| format!("cannot write {}", folder.display()))
     }
+}
+
+/// The files of an earlier recording in a folder that a new one may not have.
+fn former(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut former = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_former = [INPUT, OUTPUT, ERRORS, KEY, MESSAGES].contains(&name.as_str());
+        if is_former || RestRecording::is_file(&name) {
+            former.push(entry.path());
+        }
+    }
+    Ok(former)
 }
 
 /// Finds the fixtures in a folder: itself, or those below it, in order.

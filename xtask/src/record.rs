@@ -12,6 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
+use exchange_connector::exchange_online::RestExchange;
+use exchange_connector::exchange_online::recording::{RestRecorder, RestRecording};
 use exchange_connector::{Connector, Environment, Settings};
 use psrp_client::Seed;
 use time::OffsetDateTime;
@@ -147,11 +149,16 @@ impl Task {
         let started = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let recorder: Arc<OnceLock<Arc<Listener>>> = Arc::default();
         let listening = Arc::clone(&recorder);
+        let rest: Arc<OnceLock<Arc<RestListener>>> = Arc::default();
+        let listening_online = Arc::clone(&rest);
         let environment = Environment::default()
             .danger_seed(Arc::clone(&seed))
             .at(UNIX_EPOCH + std::time::Duration::from_secs(started))
             .listening(move |network| {
                 Arc::clone(listening.get_or_init(|| Arc::new(Recorder::new(network))))
+            })
+            .listening_online(move |network| {
+                Arc::clone(listening_online.get_or_init(|| Arc::new(RestRecorder::new(network))))
             });
         let said = Said::default();
         let connector = Connector::open_in(settings, environment).await.context("the settings")?;
@@ -166,6 +173,13 @@ impl Task {
             }
             Some(recorder) => recorder.recording(),
             None => Recording::default(),
+        };
+        let rest = match rest.get() {
+            Some(recorder) if recorder.is_full() => {
+                bail!("the session is larger than a recording may be; read less")
+            }
+            Some(recorder) => recorder.recording(),
+            None => RestRecording::default(),
         };
         let mut manifest = Manifest::default();
         manifest.scenario = self.scenario.clone();
@@ -183,6 +197,7 @@ impl Task {
             output: said.output(),
             errors: said.errors(),
             soap,
+            rest,
             key: seed.key(),
             client_ids: seed.issued(),
         })
@@ -190,6 +205,7 @@ impl Task {
 }
 
 type Listener = Recorder<Arc<dyn Exchange>>;
+type RestListener = RestRecorder<Arc<dyn RestExchange>>;
 
 /// Scrubs a session, replays it as it would be read, and writes it.
 ///
@@ -244,8 +260,8 @@ struct Summary<'a>(&'a Session);
 
 impl std::fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Session { soap, output, errors, .. } = self.0;
-        let exchanges = soap.exchanges.len();
+        let Session { soap, rest, output, errors, .. } = self.0;
+        let exchanges = soap.exchanges.len() + rest.exchanges.len();
         writeln!(f, "{exchanges} exchanges, {} lines of output", output.lines().count())?;
         f.write_str(errors)
     }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use exchange_connector::exchange_online::RestExchange;
+use exchange_connector::exchange_online::recording::{RestDifference, RestReplay};
 use exchange_connector::{Connector, Environment, Settings};
 use psrp_client::recording::Replay as Recorded;
 use wsman::recording::{Difference, Order, diff};
@@ -30,6 +32,8 @@ pub(crate) struct Replay {
 pub(crate) enum Mismatch {
     /// A request was another, or one was missing.
     Request(Box<Difference>),
+    /// The same of a request to the service.
+    Rest(Box<RestDifference>),
     /// The command said something else.
     Said { file: &'static str, recorded: String, now: String },
     /// The command ended with another code.
@@ -114,10 +118,12 @@ async fn replay_here(session: &Session, order: Order) -> Result<Option<Mismatch>
     let recorded =
         Recorded::new(session.soap.clone(), session.manifest.seed, session.key.as_deref(), order);
     let recorded = recorded.context("key.pem")?.as_recorded();
+    let rest = Arc::new(RestReplay::new(session.rest.clone()).as_recorded());
     let environment = Environment::default()
         .danger_seed(recorded.seed())
         .at(started(session))
-        .without_network(recorded.transport());
+        .without_network(recorded.transport())
+        .without_online_network(Arc::clone(&rest) as Arc<dyn RestExchange>);
     let said = Said::default();
     let code = play(&scenario, settings, environment, session, &said).await?;
     // Sessions end in tasks of their own.
@@ -125,9 +131,15 @@ async fn replay_here(session: &Session, order: Order) -> Result<Option<Mismatch>
     if let Some(difference) = recorded.transport().difference() {
         return Ok(Some(Mismatch::Request(Box::new(difference))));
     }
+    if let Some(difference) = rest.difference() {
+        return Ok(Some(Mismatch::Rest(Box::new(difference))));
+    }
     let is_whole = session.manifest.exit_code != Some(INTERRUPTED);
     if is_whole && let Err(difference) = recorded.finish() {
         return Ok(Some(Mismatch::Request(Box::new(difference))));
+    }
+    if is_whole && let Err(difference) = rest.finish() {
+        return Ok(Some(Mismatch::Rest(Box::new(difference))));
     }
     Ok(compare(session, &said, code))
 }
@@ -146,7 +158,8 @@ async fn play(
     let code = match session.manifest.exit_code {
         Some(INTERRUPTED) => {
             let times = session.soap.exchanges.iter().map(|exchange| exchange.sent);
-            let end = times.max().unwrap_or_default() + Duration::from_millis(1);
+            let rest = session.rest.exchanges.iter().map(|exchange| exchange.sent);
+            let end = times.chain(rest).max().unwrap_or_default() + Duration::from_millis(1);
             tokio::time::timeout(end, running).await.unwrap_or(INTERRUPTED)
         }
         _ => running.await,
@@ -185,6 +198,13 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(difference) => write!(f, "{difference}"),
+            Self::Rest(difference) => {
+                let lines = |text: &Option<String>| -> Vec<String> {
+                    text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
+                };
+                let shown = diff(&lines(&difference.recorded), &lines(&difference.now));
+                write!(f, "{difference} (- recorded, + now):\n{shown}")
+            }
             Self::Said { file, recorded, now } => {
                 let shown = diff(&spread(recorded), &spread(now));
                 write!(f, "{file} differs (- recorded, + now):\n{shown}")

@@ -216,7 +216,7 @@ impl Inner {
     ) -> Result<Self, Error> {
         let backend = match &settings.infrastructure {
             Infrastructure::Cloud(cloud) => {
-                Backend::Cloud(Box::new(Online::new(&settings, cloud)?))
+                Backend::Cloud(Box::new(Online::new(&settings, cloud, environment)?))
             }
             Infrastructure::OnPremises(_) | Infrastructure::Hybrid(_) => {
                 Backend::Remote(Box::new(Remote::new(&settings, environment)?))

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use exchange_online::RestExchange;
 use psrp_client::Seed;
 use psrp_client::wsman::client::Exchange;
 use tokio::time::Instant;
@@ -36,6 +37,7 @@ use tokio::time::Instant;
 #[must_use]
 pub struct Environment {
     network: Network,
+    online: OnlineNetwork,
     seed: Option<Arc<Seed>>,
     /// What the clock showed at a moment, for a clock that goes on from there.
     clock: Option<(SystemTime, Instant)>,
@@ -49,6 +51,17 @@ enum Network {
     Listening(Arc<Wrap>),
     Other(Arc<dyn Exchange>),
 }
+
+/// What carries requests to the service.
+#[derive(Clone, Default)]
+enum OnlineNetwork {
+    #[default]
+    Real,
+    Listening(Arc<WrapOnline>),
+    Other(Arc<dyn RestExchange>),
+}
+
+type WrapOnline = dyn Fn(Arc<dyn RestExchange>) -> Arc<dyn RestExchange> + Send + Sync;
 
 type Wrap = dyn Fn(Arc<dyn Exchange>) -> Arc<dyn Exchange> + Send + Sync;
 
@@ -67,6 +80,23 @@ impl Environment {
     /// file is read that only a connection needs.
     pub fn without_network(mut self, instead: Arc<dyn Exchange>) -> Self {
         self.network = Network::Other(instead);
+        self
+    }
+
+    /// Puts something between the connector and the network of the service, such as a recorder. It is asked for once a
+    /// connector.
+    pub fn listening_online<E: RestExchange + 'static>(
+        mut self,
+        wrap: impl Fn(Arc<dyn RestExchange>) -> Arc<E> + Send + Sync + 'static,
+    ) -> Self {
+        self.online = OnlineNetwork::Listening(Arc::new(move |network| wrap(network)));
+        self
+    }
+
+    /// Puts something in the place of the network of the service, such as a replay: no connection is made to it, and no file
+    /// is read that only a connection needs, the application's certificate among them.
+    pub fn without_online_network(mut self, instead: Arc<dyn RestExchange>) -> Self {
+        self.online = OnlineNetwork::Other(instead);
         self
     }
 
@@ -105,7 +135,24 @@ impl Environment {
 
     /// Whether the network is the plain one, which may be tried apart from a session, and shared with others of this process.
     pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.network, Network::Real)
+        matches!((&self.network, &self.online), (Network::Real, OnlineNetwork::Real))
+    }
+
+    /// Whether the service is there, and not something in its place.
+    pub(crate) fn has_service(&self) -> bool {
+        !matches!(self.online, OnlineNetwork::Other(_))
+    }
+
+    /// What carries requests to the service; `real` makes the real one, where that is wanted.
+    pub(crate) fn online_exchange<E>(
+        &self,
+        real: impl FnOnce() -> Result<Arc<dyn RestExchange>, E>,
+    ) -> Result<Arc<dyn RestExchange>, E> {
+        match &self.online {
+            OnlineNetwork::Real => real(),
+            OnlineNetwork::Listening(wrap) => Ok(wrap(real()?)),
+            OnlineNetwork::Other(instead) => Ok(Arc::clone(instead)),
+        }
     }
 
     /// What carries envelopes; `real` makes the real one, where that is wanted.
@@ -130,6 +177,7 @@ impl std::fmt::Debug for Environment {
         };
         f.debug_struct("Environment")
             .field("network", &network)
+            .field("has_service", &self.has_service())
             .field("seed", &self.seed)
             .field("clock", &self.clock)
             .finish()

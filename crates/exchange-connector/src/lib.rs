@@ -76,7 +76,7 @@ pub mod settings;
 pub mod text;
 mod value;
 
-pub use {exchange_cmdlets, psrp_client};
+pub use {exchange_cmdlets, exchange_online, psrp_client};
 
 pub use change::{Attributes, Change, ObjectChange};
 pub use check::{CheckReport, CheckStatus, CheckStep};

@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use exchange_cmdlets::recovery::{Cause, Failure, Ran};
 use exchange_cmdlets::{CmdletTransport, Retry};
 use exchange_online::{
-    CertificateError, ClientCertificate, Credential, ExchangeOnline, HttpOptions,
-    HttpSettingsError, OnlineError, OnlineOptions, Proxy,
+    CertificateError, ClientCertificate, Credential, ExchangeOnline, HttpExchange, HttpOptions,
+    HttpSettingsError, OnlineError, OnlineOptions, Proxy, RestExchange,
 };
 use psrp_client::wsman::client::TlsVersion;
 use url::Url;
 
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::settings::{
     CertificateSource, Cloud, CloudCredential, Network, ProxySetting, Settings, SettingsError,
@@ -31,8 +32,16 @@ pub(crate) struct Online {
 }
 
 impl Online {
-    pub(crate) fn new(settings: &Settings, cloud: &Cloud) -> Result<Self, SettingsError> {
-        let options = OnlineOptions::new(cloud.organization.as_str(), credential(cloud)?)
+    pub(crate) fn new(
+        settings: &Settings,
+        cloud: &Cloud,
+        environment: &Environment,
+    ) -> Result<Self, SettingsError> {
+        let credential = match environment.has_service() {
+            true => credential(cloud)?,
+            false => stand_in(cloud),
+        };
+        let options = OnlineOptions::new(cloud.organization.as_str(), credential)
             .service(cloud.authority_url.clone(), cloud.api_url.clone(), cloud.scope.as_str())
             .stay_on_host(cloud.own_api)
             .stall_timeout(settings.stall_timeout)
@@ -43,8 +52,11 @@ impl Online {
         }
         let http = over(&cloud.network, http);
         let proxy = http.proxy_before(&cloud.api_url);
-        let connection =
-            ExchangeOnline::connect(options, &http).map_err(|error| no_trust(cloud, &error))?;
+        let rest = environment.online_exchange(|| {
+            let real = HttpExchange::new(&http).map_err(|error| no_trust(cloud, &error))?;
+            Ok::<_, SettingsError>(Arc::new(real) as Arc<dyn RestExchange>)
+        })?;
+        let connection = ExchangeOnline::over(options, rest);
         Ok(Self {
             api_url: cloud.api_url.clone(),
             authority_url: cloud.authority_url.clone(),
@@ -128,6 +140,19 @@ fn who(cloud: &Cloud) -> String {
             format!("application {application_id}")
         }
         CloudCredential::Password { username, .. } => username.clone(),
+    }
+}
+
+/// What signs in where nothing checks it: no certificate is looked for.
+fn stand_in(cloud: &Cloud) -> Credential {
+    match &cloud.credential {
+        CloudCredential::Certificate { application_id, .. }
+        | CloudCredential::ClientSecret { application_id, .. } => {
+            Credential::client_secret(*application_id, "replayed".into())
+        }
+        CloudCredential::Password { username, password, client_id } => {
+            Credential::password(username.as_str(), password.clone(), *client_id)
+        }
     }
 }
 

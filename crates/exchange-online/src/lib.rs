@@ -7,7 +7,7 @@
 //! to send is left to the caller.
 //!
 //! Begin with [`OnlineOptions`], [`Credential`] and [`ExchangeOnline`]. The codec can be used alone, see [`Request`] and
-//! [`Answer`]; the network stands behind the trait [`RestExchange`], so that a script or a recording can take its place.
+//! [`Answer`]; the network stands behind the trait [`RestExchange`], so that a script or a [`recording`] can take its place.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -75,6 +75,7 @@ mod page;
 mod parameters;
 mod password_key;
 mod proxy;
+pub mod recording;
 mod request;
 mod rest;
 mod row;

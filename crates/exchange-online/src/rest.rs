@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +33,16 @@ pub trait RestExchange: Send + Sync {
 
 /// The answer to come.
 pub type RestFuture<'a> = Pin<Box<dyn Future<Output = Result<RestAnswer, RestError>> + Send + 'a>>;
+
+impl<T: RestExchange + ?Sized> RestExchange for Arc<T> {
+    fn send(&self, request: RestRequest) -> RestFuture<'_> {
+        T::send(self, request)
+    }
+
+    fn open(&self, request: RestRequest) -> OpenFuture<'_> {
+        T::open(self, request)
+    }
+}
 
 /// The beginning of an answer to come.
 pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<RestStream, RestError>> + Send + 'a>>;

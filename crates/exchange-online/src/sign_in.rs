@@ -207,7 +207,7 @@ impl SignInError {
                 "correct application_id, and see that the application is registered and enabled in this tenant"
             }
             Some(Cause::Tenant) => {
-                "correct organization: the tenant's primary domain, such as contoso.onmicrosoft.com"
+                "correct organization: the tenant's primary domain, which ends in .onmicrosoft.com"
             }
             Some(Cause::Certificate) => {
                 "upload the certificate's public half to the application's registration; if it expired, make a new one and \

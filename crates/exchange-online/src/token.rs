@@ -172,7 +172,7 @@ fn seconds(value: &Json) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn read_claims(token: &str) -> TokenClaims {
+pub(crate) fn read_claims(token: &str) -> TokenClaims {
     let payload = token.split('.').nth(1).map(|part| part.trim_end_matches('='));
     let payload = payload.and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let Some(Json::Object(claims)) =
