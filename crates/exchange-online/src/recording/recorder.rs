@@ -7,7 +7,7 @@ use async_stream::stream;
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
-use super::text::{self, DROPPED, Numbers};
+use super::text::{self, DROPPED, End, Numbers};
 use super::{RecordedRest, RestRecording};
 use crate::rest::{
     OpenFuture, RestAnswer, RestBody, RestError, RestExchange, RestFuture, RestRequest, RestStream,
@@ -112,9 +112,9 @@ struct Ticket {
 }
 
 impl Ticket {
-    fn answered(&self, answer: &RestAnswer, broken: Option<&RestError>) {
+    fn answered(&self, answer: &RestAnswer, end: End<'_>) {
         let mut state = self.log.lock();
-        let text = text::answer(&self.request, answer, broken, &mut state.cookies);
+        let text = text::answer(&self.request, answer, end, &mut state.cookies);
         self.note(&mut state, text);
     }
 
@@ -133,19 +133,32 @@ impl Ticket {
         }
     }
 
-    /// Notes a body once it has come to its end.
+    /// Notes a body once it has come to its end, or nobody wants more of it.
     fn listen(self, head: RestAnswer, mut body: RestBody) -> RestBody {
+        let mut heard = Heard { ticket: self, answer: head };
         Box::pin(stream! {
-            let mut answer = head;
             while let Some(piece) = body.next().await {
                 match &piece {
-                    Ok(bytes) => answer.body.extend_from_slice(bytes),
-                    Err(error) => self.answered(&answer, Some(error)),
+                    Ok(bytes) => heard.answer.body.extend_from_slice(bytes),
+                    Err(error) => heard.ticket.answered(&heard.answer, End::Broken(error)),
                 }
                 yield piece;
             }
-            self.answered(&answer, None);
+            heard.ticket.answered(&heard.answer, End::Well);
         })
+    }
+}
+
+/// A body, as far as it came.
+struct Heard {
+    ticket: Ticket,
+    answer: RestAnswer,
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        // Without effect once its end was noted.
+        self.ticket.answered(&self.answer, End::Dropped);
     }
 }
 
@@ -162,7 +175,7 @@ impl<E: RestExchange> RestExchange for RestRecorder<E> {
         Box::pin(async move {
             let result = self.inner.send(request).await;
             match &result {
-                Ok(answer) => ticket.answered(answer, None),
+                Ok(answer) => ticket.answered(answer, End::Well),
                 Err(error) => ticket.failed(error),
             }
             result
@@ -174,7 +187,7 @@ impl<E: RestExchange> RestExchange for RestRecorder<E> {
         Box::pin(async move {
             match self.inner.open(request).await {
                 Ok(RestStream { answer, more: None }) => {
-                    ticket.answered(&answer, None);
+                    ticket.answered(&answer, End::Well);
                     Ok(RestStream::whole(answer))
                 }
                 Ok(RestStream { answer, more: Some(body) }) => {

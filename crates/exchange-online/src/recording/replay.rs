@@ -3,13 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, sleep_until};
 
 use super::text::{self, Numbers, Told};
 use super::{RecordedRest, RestDifference, RestRecording};
 use crate::rest::{
-    OpenFuture, RestAnswer, RestError, RestExchange, RestFuture, RestRequest, RestStream,
+    OpenFuture, RestBody, RestError, RestExchange, RestFuture, RestRequest, RestStream,
 };
 
 /// Answers as the recorded service did, to a client that asks as the recorded one did.
@@ -101,29 +101,20 @@ impl RestReplay {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(
-        &self,
-        request: RestRequest,
-    ) -> Result<(RestAnswer, Option<RestError>), RestError> {
+    async fn told(&self, request: RestRequest) -> Result<Told, RestError> {
         let taken = self.lock().take(&request);
-        let (exchange, origin) = taken.map_err(|difference| RestError::Lost {
+        let (exchange, (origin, first)) = taken.map_err(|difference| RestError::Lost {
             host: request.url.host_str().unwrap_or_default().to_owned(),
             source: difference.into(),
         })?;
         let told = text::read(&exchange.answer);
         if self.is_timed && !matches!(told, Some(Told::Dropped)) {
-            let (origin, first) = origin;
             sleep_until(origin + exchange.answered.saturating_sub(first)).await;
         }
-        match told {
-            Some(Told::Answer(answer, broken)) => Ok((answer, broken)),
-            Some(Told::Failure(error)) => Err(error),
-            Some(Told::Dropped) => std::future::pending().await,
-            None => Err(RestError::Lost {
-                host: String::new(),
-                source: "what was recorded here cannot be read".into(),
-            }),
-        }
+        told.ok_or_else(|| RestError::Lost {
+            host: String::new(),
+            source: "what was recorded here cannot be read".into(),
+        })
     }
 }
 
@@ -170,20 +161,28 @@ impl State {
 impl RestExchange for RestReplay {
     fn send(&self, request: RestRequest) -> RestFuture<'_> {
         Box::pin(async {
-            match self.answer(request).await? {
-                (answer, None) => Ok(answer),
-                (_, Some(error)) => Err(error),
+            match self.told(request).await? {
+                Told::Answer(answer) => Ok(answer),
+                Told::Failure(error) | Told::Broken(_, Some(error)) => Err(error),
+                Told::Dropped | Told::Broken(_, None) => std::future::pending().await,
             }
         })
     }
 
     fn open(&self, request: RestRequest) -> OpenFuture<'_> {
         Box::pin(async {
-            let (mut answer, broken) = self.answer(request).await?;
-            let Some(error) = broken else { return Ok(RestStream::whole(answer)) };
-            let body = std::mem::take(&mut answer.body);
-            let pieces = stream::iter([Ok(body.into()), Err(error)]);
-            Ok(RestStream::begun(answer, Box::pin(pieces)))
+            let (mut head, error) = match self.told(request).await? {
+                Told::Answer(answer) => return Ok(RestStream::whole(answer)),
+                Told::Failure(error) => return Err(error),
+                Told::Dropped => std::future::pending().await,
+                Told::Broken(answer, error) => (answer, error),
+            };
+            let begun = stream::iter([Ok(std::mem::take(&mut head.body).into())]);
+            let body: RestBody = match error {
+                Some(error) => Box::pin(begun.chain(stream::iter([Err(error)]))),
+                None => Box::pin(begun.chain(stream::pending())),
+            };
+            Ok(RestStream::begun(head, body))
         })
     }
 }

@@ -186,11 +186,17 @@ async fn requests_of_the_same_time_may_change_places() {
 fn bodies_that_broke_off_break_off_again() {
     let text = "HTTP/1.1 200\nrecorded-end: lost\n\n{\"value\":[";
     match read(text) {
-        Some(Told::Answer(answer, Some(RestError::Lost { .. }))) => {
+        Some(Told::Broken(answer, Some(RestError::Lost { .. }))) => {
             assert_eq!(answer.body, b"{\"value\":[");
         }
         _ => panic!("it is an answer that broke off"),
     }
+    let text = "HTTP/1.1 200\nrecorded-end: dropped\n\n<html>";
+    assert!(matches!(read(text), Some(Told::Broken(answer, None)) if answer.body == b"<html>"));
+    let text = "HTTP/1.1 302\nurl: https://h/\n\n";
+    assert!(
+        matches!(read(text), Some(Told::Answer(answer)) if answer.value("Location") == Some("https://h/"))
+    );
     assert!(read("what is this").is_none());
 }
 

@@ -20,9 +20,22 @@ const FORM: &str = "recorded-body";
 /// Header of our own: the body broke off, and how.
 const BROKEN: &str = "recorded-end";
 
+/// Header of our own in the place of `Location`, which is a word for where people work too.
+const REDIRECT: &str = "url";
+
 /// Headers of answers that mean something to a client.
-const TELLING: [&str; 6] =
-    ["content-type", "location", "retry-after", "date", "www-authenticate", "x-exceptiontype"];
+const TELLING: [&str; 5] =
+    ["content-type", "retry-after", "date", "www-authenticate", "x-exceptiontype"];
+
+/// How a body ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End<'a> {
+    Well,
+    /// It broke off.
+    Broken(&'a RestError),
+    /// Nobody wanted the rest.
+    Dropped,
+}
 
 /// Fields of token requests that are kept; all others prove something.
 const STRUCTURAL: [&str; 4] = ["client_id", "grant_type", "scope", "username"];
@@ -117,11 +130,11 @@ fn hide_secrets(body: &mut Json) {
     }
 }
 
-/// Writes an answer; the body may have broken off with an error.
+/// Writes an answer.
 pub(super) fn answer(
     request: &RestRequest,
     answer: &RestAnswer,
-    broken: Option<&RestError>,
+    end: End<'_>,
     cookies: &mut Numbers,
 ) -> String {
     let mut text = format!("HTTP/1.1 {}\n", answer.status);
@@ -132,12 +145,20 @@ pub(super) fn answer(
             let (cookie, value) = cookie.split_once('=').unwrap_or((cookie, ""));
             let value = cookies.of("cookie", value);
             let _ = writeln!(text, "{name}: {cookie}={value};{attributes}");
+        } else if name == "location" {
+            let _ = writeln!(text, "{REDIRECT}: {value}");
         } else if TELLING.contains(&name.as_str()) {
             let _ = writeln!(text, "{name}: {value}");
         }
     }
-    if let Some(error) = broken {
-        let _ = writeln!(text, "{BROKEN}: {}", kind(error));
+    match end {
+        End::Well => {}
+        End::Broken(error) => {
+            let _ = writeln!(text, "{BROKEN}: {}", kind(error));
+        }
+        End::Dropped => {
+            let _ = writeln!(text, "{BROKEN}: {NOT_WANTED}");
+        }
     }
     let bytes = match is_token_request(request) {
         true => without_token(&answer.body),
@@ -220,6 +241,9 @@ pub(super) fn failure(error: &RestError) -> String {
     text
 }
 
+/// What is told of a body that nobody wanted to its end.
+const NOT_WANTED: &str = "dropped";
+
 /// Nobody waited for the answer.
 pub(super) const DROPPED: &str = "DROPPED\n";
 
@@ -248,7 +272,9 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// What a text says came of a request.
 pub(super) enum Told {
-    Answer(RestAnswer, Option<RestError>),
+    Answer(RestAnswer),
+    /// An answer whose body broke off; `None` when nobody wanted the rest.
+    Broken(RestAnswer, Option<RestError>),
     Failure(RestError),
     Dropped,
 }
@@ -292,12 +318,21 @@ pub(super) fn read(text: &str) -> Option<Told> {
         _ => body.as_bytes().to_vec(),
     };
     let mut answer = RestAnswer::new(status, with_token(&bytes).unwrap_or(bytes));
-    answer.headers = headers.iter().filter(|(name, _)| !is_own(name)).cloned().collect();
-    let broken = value(BROKEN).map(|_| RestError::Lost {
+    let named = |name: &str| if name == REDIRECT { "location" } else { name }.to_owned();
+    answer.headers = headers
+        .iter()
+        .filter(|(name, _)| !is_own(name))
+        .map(|(name, value)| (named(name), value.clone()))
+        .collect();
+    let lost = || RestError::Lost {
         host: String::new(),
         source: "the connection was lost when this was recorded".into(),
-    });
-    Some(Told::Answer(answer, broken))
+    };
+    Some(match value(BROKEN).as_deref() {
+        None => Told::Answer(answer),
+        Some(NOT_WANTED) => Told::Broken(answer, None),
+        Some(_) => Told::Broken(answer, Some(lost())),
+    })
 }
 
 fn is_own(name: &str) -> bool {

@@ -55,6 +55,12 @@ impl Servers {
         let mut options = SimOptions::default().mailboxes(session.mailboxes).plain_users(2);
         for option in session.options {
             options = match *option {
+                "cloud" => options.infrastructure(Infrastructure::Cloud),
+                "both sides" => options.infrastructure(Infrastructure::Hybrid),
+                "small pages" => options.page_size(3),
+                "no permission" => options.application_roles([""; 0]),
+                "permission V2" => options.application_roles(["Exchange.ManageAsAppV2"]),
+                "no role" => options.exchange_role(false),
                 "hybrid" => options.infrastructure(Infrastructure::Hybrid),
                 "plain" => options.allow_unencrypted(true),
                 "snap-in" => options.management_tools(ManagementTools::SnapIn),
@@ -70,6 +76,7 @@ impl Servers {
         }
         let simulator = self.runtime.block_on(Simulator::start(options))?;
         let settings = match session.way.method {
+            _ if session.options.contains(&"both sides") => simulator.settings_toml_both(),
             "Basic" => simulator.settings_toml_basic(),
             "CredSSP" => simulator.settings_toml_winrm(),
             _ => simulator.settings_toml(),

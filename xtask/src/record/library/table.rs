@@ -1,5 +1,6 @@
 //! What is recorded: every command and class, each way to sign in with its outcomes, and each fault, of every kind of server.
 
+mod cloud;
 mod commands;
 mod faults;
 mod sign_in;
@@ -18,6 +19,10 @@ pub(super) const SESSIONS: &[&[Listed]] = &[
     sign_in::PEER,
     faults::SIMULATOR,
     faults::PEER,
+    cloud::SERVICE,
+    cloud::SIGN_IN,
+    cloud::FAULTS,
+    cloud::BOTH_SIDES,
 ];
 
 /// A session of the library.
