@@ -14,6 +14,8 @@ mod markup;
 mod patterns;
 #[cfg(test)]
 mod planted;
+#[cfg(test)]
+mod properties;
 mod property;
 mod secrets;
 mod stand_in;

@@ -6,7 +6,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::dictionary::{conditions, gaps, is_command, stays_in_name, tokens};
-use super::patterns::{Kind, find, is_word};
+use super::patterns::{Kind, find, find_in, is_word};
 use super::property::Class;
 use super::stand_in::{
     is_stand_in_authority, is_stand_in_certificate, is_stand_in_guid, is_stand_in_hash,
@@ -110,8 +110,8 @@ impl Checker {
     }
 
     /// Looks at what is known by its form.
-    fn patterns_in(&mut self, place: &[String], signs: &[char]) {
-        for one in find(signs) {
+    fn patterns_in(&mut self, place: &[String], class: Class, signs: &[char]) {
+        for one in find_in(class, signs) {
             let part = signs.get(one.range).unwrap_or_default();
             let text: String = part.iter().collect();
             let finding = match one.kind {
@@ -148,7 +148,7 @@ impl Checker {
 
     /// Looks at text of a class: there everything has to be a stand-in.
     fn class_of_text(&mut self, place: &[String], class: Class, signs: &[char]) {
-        let found = find(signs);
+        let found = find_in(class, signs);
         for (start, end) in gaps(&found, signs.len()) {
             let gap = signs.get(start..end).unwrap_or_default();
             let finding = match class {
@@ -193,7 +193,7 @@ impl Visitor for Checker {
             _ => {
                 let signs: Vec<char> = text.chars().collect();
                 self.names_in(place, &signs);
-                self.patterns_in(place, &signs);
+                self.patterns_in(place, class, &signs);
                 self.class_of_text(place, class, &signs);
             }
         }

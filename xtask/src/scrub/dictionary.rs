@@ -6,7 +6,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::alphabet::fold;
-use super::patterns::{Found, Kind, find, is_word};
+use super::patterns::{Found, Kind, find, find_in, is_word};
 use super::property::{Class, class_of};
 use super::stand_in::StandIns;
 use super::vocabulary::{is_structural, is_vocabulary};
@@ -221,7 +221,7 @@ impl Dictionary {
         if class == Class::Fixed || part.is_empty() {
             return;
         }
-        let found = find(part);
+        let found = find_in(class, part);
         for one in &found {
             let original = part.get(one.range.clone()).unwrap_or_default();
             let replaced = self.found(one.kind, original);

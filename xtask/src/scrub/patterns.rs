@@ -62,6 +62,13 @@ pub(super) fn find(text: &[char]) -> Vec<Found> {
     found
 }
 
+/// The same in a text of this class: a telephone number with dots is no IP address.
+pub(super) fn find_in(class: Class, text: &[char]) -> Vec<Found> {
+    let mut found = find(text);
+    found.retain(|one| class != Class::Phone || one.kind != Kind::Ipv4);
+    found
+}
+
 #[derive(Clone, Copy)]
 struct Scan<'t> {
     text: &'t [char],
@@ -395,6 +402,15 @@ impl Scan<'_> {
             sign.is_ascii_digit() || matches!(sign, ' ' | '(' | ')' | '/' | '.' | '-' | '\u{a0}')
         };
         let mut end = self.run(at + 1, is_part);
+        // Digits that begin a GUID belong to it.
+        let other = (at + 1..end).find(|at| self.starts_word(*at) && self.guid(*at).is_some());
+        end = other.unwrap_or(end);
+        // Digits with letters behind them belong to another word.
+        if is_word(self.get(end)) {
+            while end > at && self.before(end).is_ascii_digit() {
+                end -= 1;
+            }
+        }
         while end > at && !self.before(end).is_ascii_digit() {
             end -= 1;
         }
