@@ -29,14 +29,15 @@ pub(crate) async fn run(cli: Cli) -> u8 {
         Ok(site) => site,
         Err(code) => return code,
     };
-    // Whatever panics, the sessions are closed while there is still a runtime to do it.
-    let result = AssertUnwindSafe(perform(cli.command, &site.connector, &interrupt));
-    let result = result.catch_unwind().await;
+    let work = async |connector: &Connector| perform(cli.command, connector, &interrupt).await;
+    closing_after(site, work).await.unwrap_or_else(|error| could_not_write(&error))
+}
+
+/// Works with a site and closes it whatever becomes of that: also after a panic, while there is still a runtime to do it.
+async fn closing_after<T>(site: Site, work: impl AsyncFnOnce(&Connector) -> T) -> T {
+    let result = AssertUnwindSafe(work(&site.connector)).catch_unwind().await;
     site.close().await;
-    match result {
-        Ok(result) => result.unwrap_or_else(|error| could_not_write(&error)),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 async fn perform(command: Command, connector: &Connector, interrupt: &Interrupt) -> io::Result<u8> {
@@ -65,4 +66,28 @@ fn could_not_write(error: &io::Error) -> u8 {
 /// Standard output for lines.
 fn lines() -> Lines {
     Lines::stdout()
+}
+
+#[cfg(test)]
+mod tests {
+    use exchange_connector::Settings;
+    use exchange_sim::{SimOptions, Simulator};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sessions_are_closed_after_a_panic() {
+        let simulator = Simulator::start(SimOptions::default().mailboxes(3)).await.unwrap();
+        let settings = Settings::from_toml_str(&simulator.settings_toml()).unwrap();
+        let site = Site::of(Connector::open(settings).await.unwrap());
+        let work = closing_after(site, async |connector: &Connector| {
+            assert!(connector.check().await.ok);
+            assert_eq!(simulator.open_shells(), 1);
+            panic!("in the middle of the work");
+        });
+        let ended: Result<(), _> = AssertUnwindSafe(work).catch_unwind().await;
+        let panic = ended.unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"in the middle of the work"));
+        assert_eq!(simulator.open_shells(), 0);
+    }
 }

@@ -35,6 +35,12 @@ impl Site {
         }
     }
 
+    /// A connector that somebody else opened.
+    #[cfg(test)]
+    pub(crate) fn of(connector: Connector) -> Self {
+        Self { connector, simulator: None }
+    }
+
     /// Closes sessions, then the simulator.
     pub(crate) async fn close(self) {
         match tokio::time::timeout(CLOSING, self.connector.close()).await {

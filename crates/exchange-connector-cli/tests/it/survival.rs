@@ -207,3 +207,27 @@ fn the_sessions_of_a_run_that_was_killed_are_outwaited() {
     assert!(next.stderr.contains("no session can be opened now"), "{}", next.stderr);
     assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
 }
+
+#[test]
+fn a_lost_answer_with_the_session_key_costs_seconds() {
+    let create = json!({"operation": "create", "attributes": {"Name": "Ann Example",
+        "UserPrincipalName": "ann@test.local", "_param_password": "Str0ng-enough!"}});
+    // One of these answers is the one with the key.
+    for number in 1..=8 {
+        let fault = format!("drop-after@Receive:{number}");
+        let Some(peer) = Peer::start(&["--fault", &fault]) else { return };
+        let folder = Folder::new();
+        let settings = peer.settings("OnPremises", "Negotiate", "New");
+        let config = folder.write("settings.toml", &settings);
+        let began = std::time::Instant::now();
+        let export = ["--config", &config, "export", "--input", "-"];
+        let done = run(&export, &format!("{create}\n"));
+        // The wait for a key takes a minute where nothing says that it is lost.
+        assert!(began.elapsed().as_secs() < 45, "{fault}: {:?}", began.elapsed());
+        // Whether a lost answer of the cmdlet itself said yes nobody knows.
+        let status = done.last()["status"].as_str().unwrap();
+        assert!(matches!(status, "applied" | "unknown"), "{fault}: {}", done.last());
+        assert_eq!(peer.recipient("ann@test.local")["password"], "Str0ng-enough!");
+        assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
+    }
+}

@@ -8,6 +8,8 @@ use exchange_connector::{
 };
 use exchange_sim::{ManagementTools, SimOptions, Simulator};
 use futures_util::StreamExt as _;
+use psrp_client::wsman::ResourceUri;
+use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, Shell, ShellOptions};
 use serde_json::{Value, json};
 
 async fn connector(settings: &str) -> Connector {
@@ -106,11 +108,8 @@ async fn a_server_without_exchange_is_told_from_one_that_cannot_be_reached() {
     end(connector, simulator).await;
 }
 
-#[tokio::test]
-async fn a_check_tells_of_a_session_that_was_left_behind() {
-    use psrp_client::wsman::ResourceUri;
-    use psrp_client::wsman::client::{ClientOptions, Credentials, HttpClient, Shell, ShellOptions};
-    let simulator = Simulator::start(SimOptions::default().mailboxes(3)).await.unwrap();
+/// Opens a session as this program names its own, and leaves it.
+async fn leave_behind(simulator: &Simulator) -> Shell {
     let url = simulator.winrm_url();
     let credentials = Credentials::negotiate(simulator.user(), simulator.password());
     let client = HttpClient::new(ClientOptions::new(&url, credentials)).unwrap();
@@ -119,6 +118,37 @@ async fn a_check_tells_of_a_session_that_was_left_behind() {
         .name("exchange-connector")
         .shell_id(uuid::Uuid::from_u128(7));
     let (shell, _) = Shell::create(Arc::new(client), options, Vec::new()).await.unwrap();
+    shell
+}
+
+#[tokio::test]
+async fn a_check_names_the_session_that_leaves_no_room_for_another() {
+    let options = SimOptions::default().mailboxes(3).max_shells(1);
+    let simulator = Simulator::start(options).await.unwrap();
+    let shell = leave_behind(&simulator).await;
+    let settings = simulator.settings_toml_winrm() + "operation_timeout = '1s'\n";
+    let connector = connector(&settings).await;
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    let report = connector.check().await;
+    let step = |name: &str| report.steps.iter().find(|step| step.name == name).unwrap();
+    assert!(!report.ok && report.exit_code == 4, "{report:?}");
+    let open = step("open session");
+    assert_eq!(open.status, CheckStatus::Failed, "{report:?}");
+    assert!(open.detail.as_deref().unwrap().contains("as many sessions"), "{open:?}");
+    let found = step("left-over sessions");
+    assert!(found.detail.as_deref().unwrap().contains(shell.id().as_str()), "{found:?}");
+    assert!(found.remedy.as_deref().unwrap().contains("Remove-WSManInstance"), "{found:?}");
+    // Nobody's session is ended unasked.
+    assert_eq!(simulator.open_shells(), 1);
+    shell.delete().await.unwrap();
+    assert!(connector.check().await.ok);
+    end(connector, simulator).await;
+}
+
+#[tokio::test]
+async fn a_check_tells_of_a_session_that_was_left_behind() {
+    let simulator = Simulator::start(SimOptions::default().mailboxes(3)).await.unwrap();
+    let shell = leave_behind(&simulator).await;
 
     let settings = simulator.settings_toml_winrm() + "operation_timeout = '1s'\n";
     let connector = connector(&settings).await;
