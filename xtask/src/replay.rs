@@ -1,5 +1,7 @@
 //! `cargo xtask replay`: recorded sessions once more, without a network, and the first difference.
 
+mod accept;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +24,10 @@ pub(crate) struct Replay {
     /// Let commands change places, each of which has to be as it was
     #[arg(long)]
     lenient: bool,
+    /// Take what differs for the new recording: requests and what the command says are written again, answers stay. To be
+    /// looked at in the version control's difference
+    #[arg(long, conflicts_with = "lenient")]
+    accept: bool,
     /// Fixtures, or folders of them
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
@@ -51,6 +57,9 @@ impl Replay {
         let mut folders = Vec::new();
         for folder in &self.folders {
             folders.extend(fixture::find(folder)?);
+        }
+        if self.accept {
+            return accept::accept(&folders);
         }
         let began = Instant::now();
         let failures = replay_all(&folders, order);
@@ -104,44 +113,61 @@ fn replay_folder(folder: &Path, order: Order) -> Result<Option<Mismatch>> {
 ///
 /// When the session is not one that can be replayed.
 pub(crate) fn replay(session: &Session, order: Order) -> Result<Option<Mismatch>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .context("cannot start a runtime")?;
-    runtime.block_on(replay_here(session, order))
-}
-
-async fn replay_here(session: &Session, order: Order) -> Result<Option<Mismatch>> {
-    let scenario = Scenario::read(&session.manifest.command)?;
-    let settings = Settings::from_toml_str(&session.settings).context("settings.toml")?;
-    let recorded =
-        Recorded::new(session.soap.clone(), session.manifest.seed, session.key.as_deref(), order);
-    let recorded = recorded.context("key.pem")?.as_recorded();
-    let rest = Arc::new(RestReplay::new(session.rest.clone()).as_recorded());
-    let environment = Environment::default()
-        .danger_seed(recorded.seed())
-        .at(started(session))
-        .without_network(recorded.transport())
-        .without_online_network(Arc::clone(&rest) as Arc<dyn RestExchange>);
-    let said = Said::default();
-    let code = play(&scenario, settings, environment, session, &said).await?;
-    // Sessions end in tasks of their own.
-    tokio::time::sleep(CLOSING).await;
-    if let Some(difference) = recorded.transport().difference() {
+    let networks = Networks::of(session, order)?;
+    let (said, code) = played(session, &networks)?;
+    let Networks { soap, rest } = networks;
+    if let Some(difference) = soap.transport().difference() {
         return Ok(Some(Mismatch::Request(Box::new(difference))));
     }
     if let Some(difference) = rest.difference() {
         return Ok(Some(Mismatch::Rest(Box::new(difference))));
     }
     let is_whole = session.manifest.exit_code != Some(INTERRUPTED);
-    if is_whole && let Err(difference) = recorded.finish() {
+    if is_whole && let Err(difference) = soap.finish() {
         return Ok(Some(Mismatch::Request(Box::new(difference))));
     }
     if is_whole && let Err(difference) = rest.finish() {
         return Ok(Some(Mismatch::Rest(Box::new(difference))));
     }
     Ok(compare(session, &said, code))
+}
+
+/// What stands in the places of the own servers and of the service.
+struct Networks {
+    soap: Recorded,
+    rest: Arc<RestReplay>,
+}
+
+impl Networks {
+    fn of(session: &Session, order: Order) -> Result<Self> {
+        let (seed, key) = (session.manifest.seed, session.key.as_deref());
+        let soap = Recorded::new(session.soap.clone(), seed, key, order).context("key.pem")?;
+        let rest = RestReplay::new(session.rest.clone()).as_recorded();
+        Ok(Self { soap: soap.as_recorded(), rest: Arc::new(rest) })
+    }
+}
+
+/// Runs the command of a session on its recording; returns what it said and its exit code.
+fn played(session: &Session, networks: &Networks) -> Result<(Said, u8)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .context("cannot start a runtime")?;
+    runtime.block_on(async {
+        let scenario = Scenario::read(&session.manifest.command)?;
+        let settings = Settings::from_toml_str(&session.settings).context("settings.toml")?;
+        let environment = Environment::default()
+            .danger_seed(networks.soap.seed())
+            .at(started(session))
+            .without_network(networks.soap.transport())
+            .without_online_network(Arc::clone(&networks.rest) as Arc<dyn RestExchange>);
+        let said = Said::default();
+        let code = play(&scenario, settings, environment, session, &said).await?;
+        // Sessions end in tasks of their own.
+        tokio::time::sleep(CLOSING).await;
+        Ok((said, code))
+    })
 }
 
 /// Runs the command to its end; one that was interrupted in the recording is interrupted when that ends.

@@ -1,6 +1,6 @@
 //! The sessions in `fixtures/`: what the connector sends is what it sent when they were recorded.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn xtask(arguments: &[&str]) -> Output {
@@ -21,25 +21,55 @@ fn every_recorded_session_replays() {
     assert!(count >= 100, "{said}");
 }
 
+/// A copy of a fixture in which the command asks for one object more.
+struct Changed(PathBuf);
+
+impl Changed {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        let original = Path::new(&fixtures()).join("simulator/invoke/some-objects");
+        std::fs::create_dir_all(&folder).unwrap();
+        for entry in std::fs::read_dir(original).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+        }
+        let manifest = folder.join("session.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        let changed = text.replace("\"-ResultSize\", \"2\"", "\"-ResultSize\", \"3\"");
+        assert_ne!(changed, text);
+        std::fs::write(&manifest, changed).unwrap();
+        Self(folder)
+    }
+
+    fn replay(&self, arguments: &[&str]) -> (bool, String) {
+        let output = xtask(&[&["replay"], arguments, &[self.0.to_str().unwrap()]].concat());
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
 #[test]
 fn a_changed_request_is_shown_where_it_differs() {
-    let folder = std::env::temp_dir().join(format!("changed-fixture-{}", std::process::id()));
-    let original = Path::new(&fixtures()).join("simulator/invoke/some-objects");
-    std::fs::create_dir_all(&folder).unwrap();
-    for entry in std::fs::read_dir(original).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
-    }
-    let manifest = folder.join("session.toml");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    let changed = text.replace("\"-ResultSize\", \"2\"", "\"-ResultSize\", \"3\"");
-    assert_ne!(changed, text);
-    std::fs::write(&manifest, changed).unwrap();
-    let output = xtask(&["replay", folder.to_str().unwrap()]);
-    std::fs::remove_dir_all(&folder).unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    for part in ["-request.xml (- recorded, + now)", "- ", "+ ", "Get-User -ResultSize 3"] {
+    let (went_well, said) = Changed::new("changed-fixture").replay(&[]);
+    assert!(!went_well, "{said}");
+    for part in ["06-request.xml (- recorded, + now)", "-ResultSize 2", "-ResultSize 3"] {
         assert!(said.contains(part), "{part} in {said}");
     }
+}
+
+#[test]
+fn a_change_that_is_meant_is_accepted() {
+    let changed = Changed::new("accepted-fixture");
+    let (went_well, said) = changed.replay(&["--accept"]);
+    assert!(went_well && said.contains("requests 06 are others"), "{said}");
+    let (went_well, said) = changed.replay(&[]);
+    assert!(went_well, "{said}");
+    let (_, said) = changed.replay(&["--accept"]);
+    assert_eq!(said, "", "nothing is left to accept");
 }

@@ -84,7 +84,7 @@ impl Replay {
             Some(pem) => seed.with_key(pem)?,
             None => seed,
         });
-        let shell = shell_of(&recording, &seed).unwrap_or_else(|| ShellOptions::new(""));
+        let shell = shell_of(&recording).unwrap_or_else(|| ShellOptions::new(""));
         let transport = ReplayTransport::with(recording, &PsrpStreams::default(), order);
         Ok(Self { transport: Arc::new(transport), shell, seed })
     }
@@ -95,11 +95,24 @@ impl Replay {
     ///
     /// After [`transport`](Self::transport) was handed out.
     #[must_use]
-    pub fn as_recorded(mut self) -> Self {
+    pub fn as_recorded(self) -> Self {
+        self.with(ReplayTransport::as_recorded)
+    }
+
+    /// Takes requests that differ for the nearest recorded ones; see [`ReplayTransport::accepting_changes`].
+    ///
+    /// # Panics
+    ///
+    /// After [`transport`](Self::transport) was handed out.
+    #[must_use]
+    pub fn accepting_changes(self) -> Self {
+        self.with(ReplayTransport::accepting_changes)
+    }
+
+    fn with(self, change: impl FnOnce(ReplayTransport) -> ReplayTransport) -> Self {
         let transport = Arc::into_inner(self.transport)
-            .expect("answers are timed before the transport is handed out");
-        self.transport = Arc::new(transport.as_recorded());
-        self
+            .expect("a replay is set up before its transport is handed out");
+        Self { transport: Arc::new(change(transport)), ..self }
     }
 
     /// Returns what answers in the server's place.
@@ -111,7 +124,8 @@ impl Replay {
     /// Returns the options under which the recorded client opened its first shell; they make no sense where it opened none.
     #[must_use]
     pub fn shell(&self) -> ShellOptions {
-        self.shell.clone()
+        // The seed is drawn from here, as it was by the recorded client.
+        self.shell.clone().ids(Arc::clone(&self.seed) as _)
     }
 
     /// Returns options of a pool that draws the recorded ids; set what else the recorded client had set.
@@ -137,7 +151,7 @@ impl Replay {
 }
 
 /// The options of the first shell that was created.
-fn shell_of(recording: &Recording, seed: &Arc<Seed>) -> Option<ShellOptions> {
+fn shell_of(recording: &Recording) -> Option<ShellOptions> {
     let mut requests = recording
         .exchanges
         .iter()
@@ -162,6 +176,5 @@ fn shell_of(recording: &Recording, seed: &Arc<Seed>) -> Option<ShellOptions> {
     if let Some(timeout) = create.idle_timeout {
         options = options.idle_timeout(timeout);
     }
-    let seed: Arc<dyn wsman::IdSource> = Arc::clone(seed) as _;
-    Some(options.ids(seed))
+    Some(options)
 }

@@ -1,5 +1,6 @@
 //! A recording in a server's place.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub struct ReplayTransport {
     script: Mutex<Script>,
     overhead: usize,
     timing: Timing,
+    accepts_changes: bool,
     /// The moment at which the first request came, and when it had been sent.
     origin: Mutex<Option<(Instant, Duration)>>,
     moved: Notify,
@@ -52,7 +54,8 @@ impl ReplayTransport {
         let overhead = recording.overhead;
         let script = Mutex::new(Script::new(recording, streams, order));
         let origin = Mutex::new(None);
-        Self { script, overhead, timing: Timing::AtOnce, origin, moved: Notify::new() }
+        let timing = Timing::AtOnce;
+        Self { script, overhead, timing, accepts_changes: false, origin, moved: Notify::new() }
     }
 
     /// Reads the recording in a folder and plays it, as [`new`](Self::new) does.
@@ -70,6 +73,26 @@ impl ReplayTransport {
     pub fn as_recorded(mut self) -> Self {
         self.timing = Timing::AsRecorded;
         self
+    }
+
+    /// Takes a request that differs for the nearest one of its kind that is due. What was taken so is told by
+    /// [`changed`](Self::changed), to be looked at and kept as the new recording.
+    #[must_use]
+    pub fn accepting_changes(mut self) -> Self {
+        self.accepts_changes = true;
+        self
+    }
+
+    /// Returns the requests that differ, by the index of the exchange that each was taken for.
+    #[must_use]
+    pub fn changed(&self) -> BTreeMap<usize, String> {
+        self.script().changed().clone()
+    }
+
+    /// Returns the exchanges that were never asked for, by index.
+    #[must_use]
+    pub fn unused(&self) -> Vec<usize> {
+        self.script().unused()
     }
 
     /// Tells whether the client did all that was recorded, and nothing else.
@@ -132,7 +155,12 @@ impl ReplayTransport {
                 script.is_early(&got)
             };
             if !is_early || timeout_at(end, moved).await.is_err() {
-                return Err(Error::Replay(Box::new(self.script().refuse(got))));
+                let mut script = self.script();
+                let nearest = match self.accepts_changes {
+                    true => script.take_for_nearest(&got, envelope),
+                    false => None,
+                };
+                return nearest.ok_or_else(|| Error::Replay(Box::new(script.refuse(got))));
             }
         }
     }

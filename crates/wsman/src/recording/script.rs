@@ -1,6 +1,6 @@
 //! Which recorded exchange a request is, and when its answer may be given.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::difference::Difference;
@@ -30,6 +30,8 @@ pub struct Script {
     streams: Box<dyn StreamReader>,
     order: Order,
     difference: Option<Difference>,
+    /// Requests that were taken for recorded ones although they differ, by index.
+    changed: BTreeMap<usize, String>,
 }
 
 struct Expected {
@@ -57,7 +59,14 @@ impl Script {
             Expected { read, state: State::Unused, optional }
         });
         let expected = expected.collect();
-        Self { recording, expected, streams: streams.fresh(), order, difference: None }
+        Self {
+            recording,
+            expected,
+            streams: streams.fresh(),
+            order,
+            difference: None,
+            changed: BTreeMap::new(),
+        }
     }
 
     /// Returns the recording.
@@ -140,6 +149,36 @@ impl Script {
             None => Difference::Further { got: got.lines },
         };
         self.difference.insert(difference).clone()
+    }
+
+    /// Takes a request for the nearest one of its kind that is due, however it differs: for a change that is meant.
+    pub fn take_for_nearest(&mut self, got: &ReadRequest, request: &str) -> Option<usize> {
+        let nearest = self.nearest(&self.due(), got)?;
+        self.changed.insert(nearest, request.to_owned());
+        self.set(nearest, State::UnderWay);
+        Some(nearest)
+    }
+
+    /// Returns the requests that were taken for recorded ones although they differ, by the index of the exchange.
+    #[must_use]
+    pub const fn changed(&self) -> &BTreeMap<usize, String> {
+        &self.changed
+    }
+
+    /// Returns the exchanges that were never asked for, by index.
+    #[must_use]
+    pub fn unused(&self) -> Vec<usize> {
+        let all = self.expected.iter().enumerate();
+        all.filter(|(_, one)| one.state == State::Unused).map(|(index, _)| index).collect()
+    }
+
+    /// Of the exchanges that are due, the one of the same verb that is about the same thing, else the first of that verb.
+    fn nearest(&self, due: &[usize], got: &ReadRequest) -> Option<usize> {
+        let read = |index: &usize| self.expected.get(*index).map(|one| &one.read);
+        let same_verb = |index: &&usize| read(index).is_some_and(|read| read.verb == got.verb);
+        let mut alike = due.iter().filter(same_verb);
+        let same_lane = |index: &&usize| read(index).is_some_and(|read| read.lane == got.lane);
+        alike.clone().find(same_lane).or_else(|| alike.next()).copied()
     }
 
     /// Notes that an exchange was answered, or given up by its sender.
@@ -304,6 +343,20 @@ mod tests {
         let told = difference.to_string();
         assert!(told.contains("request 1 differs from 01-request.xml"), "{told}");
         assert!(told.contains("- ") && told.contains("+ "), "{told}");
+    }
+
+    #[test]
+    fn a_change_that_is_meant_is_taken_for_what_was_recorded() {
+        let recorded = vec![exchange(0, 1, &command(1, b"a")), exchange(2, 3, &command(2, b"b"))];
+        let mut replay = script(recorded, Order::Strict);
+        let changed = request(9, &command(1, b"x"));
+        let got = replay.read(&changed);
+        assert_eq!((replay.find(&got), replay.is_early(&got)), (None, false));
+        assert_eq!(replay.take_for_nearest(&got, &changed), Some(0));
+        assert_eq!(replay.changed().get(&0), Some(&changed));
+        assert_eq!(replay.unused(), [1]);
+        let deletion = replay.read(&request(10, &Operation::Delete));
+        assert_eq!(replay.take_for_nearest(&deletion, ""), None, "nothing of its kind is due");
     }
 
     #[test]
