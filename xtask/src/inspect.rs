@@ -81,10 +81,20 @@ impl Inspect {
             _ if self.facts => Ok(format!("{}\n", facts_of(file)?)),
             Some(dump) => dump.of(file),
             None if file.is_dir() => stories(file),
+            None if file.extension().is_some_and(|extension| extension == "http") => http(file),
             None if let Some(view) = story::envelope_of_fixture(file)? => Ok(view),
             None => Ok(format!("{}: {}", file.display(), view::view(&Recording::open(file)?)?)),
         }
     }
+}
+
+/// Shows an HTTP message, which is text already.
+fn http(file: &Path) -> Result<String> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut view = format!("{}: http, {} bytes\n", file.display(), bytes.len());
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().for_each(|line| view::push_line(&mut view, "  ", line));
+    Ok(view)
 }
 
 /// Tells all fixtures in `folder`, one after the other.

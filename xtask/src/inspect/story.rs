@@ -1,5 +1,6 @@
 //! A fixture told as a story: who sent what, when, decoded, with sizes, and how it ended.
 
+mod rest;
 mod words;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use exchange_connector::exchange_online::recording::{RecordedRest, RestRecording};
 use toml::{Table, Value};
 use wsman::fixture::Fixture;
 use wsman::recording::{RecordedAnswer, RecordedExchange};
@@ -35,15 +37,35 @@ pub(crate) fn story(folder: &Path) -> Result<String> {
 fn told(fixture: &Fixture) -> String {
     let mut story = Story::default();
     story.beginning(fixture);
-    for (number, exchange, is_answer) in in_time(&fixture.recording.exchanges) {
-        if is_answer {
-            story.answer(number, exchange);
-        } else {
-            story.request(number, exchange);
+    let rest = RestRecording::from_files(&mut fixture.attachments.clone()).unwrap_or_default();
+    let soap =
+        in_time(&fixture.recording.exchanges).into_iter().map(|(number, exchange, is_answer)| {
+            let at = if is_answer { exchange.answered } else { exchange.sent };
+            (at, number, is_answer, Exchange::Soap(exchange))
+        });
+    let rest = rest.exchanges.iter().zip(1..).flat_map(|(exchange, number)| {
+        [false, true].map(|is_answer| {
+            let at = if is_answer { exchange.answered } else { exchange.sent };
+            (at, number, is_answer, Exchange::Rest(exchange))
+        })
+    });
+    let mut events: Vec<_> = soap.chain(rest).collect();
+    events.sort_by_key(|(at, number, is_answer, _)| (*at, *number, *is_answer));
+    for (_, number, is_answer, exchange) in events {
+        match exchange {
+            Exchange::Soap(exchange) if is_answer => story.answer(number, exchange),
+            Exchange::Soap(exchange) => story.request(number, exchange),
+            Exchange::Rest(exchange) => story.rest(number, exchange, is_answer),
         }
     }
     story.end(fixture);
     story.out
+}
+
+/// An exchange with a server, or with the service of the cloud.
+enum Exchange<'f> {
+    Soap(&'f RecordedExchange),
+    Rest(&'f RecordedRest),
 }
 
 /// Returns the requests and the answers in the order in which they happened, each exchange with its number.
@@ -99,7 +121,17 @@ struct Story {
     traffic: Traffic,
     /// The shells by the number in which they appear: a reader tells them apart by that.
     shells: BTreeMap<String, usize>,
+    total: Total,
     out: String,
+}
+
+/// What there was in all.
+#[derive(Clone, Copy, Default)]
+struct Total {
+    exchanges: usize,
+    sent: usize,
+    received: usize,
+    last: Duration,
 }
 
 impl Story {
@@ -140,23 +172,15 @@ impl Story {
     }
 
     fn end(&mut self, fixture: &Fixture) {
-        let exchanges = &fixture.recording.exchanges;
-        let last = exchanges.iter().map(|exchange| exchange.answered).max().unwrap_or_default();
-        let sent: usize = exchanges.iter().map(|exchange| exchange.request.len()).sum();
-        let received = exchanges.iter().map(|exchange| match &exchange.answer {
-            RecordedAnswer::Envelope { envelope, .. } => envelope.len(),
-            _ => 0,
-        });
-        let received: usize = received.sum();
+        let Total { exchanges, sent, received, last } = self.total;
         let code = fixture.manifest.exit_code;
         let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
         self.out.push('\n');
         self.line(
             "",
             &format!(
-                "ended{code} after {}: {} exchanges, {} sent, {} received",
+                "ended{code} after {}: {exchanges} exchanges, {} sent, {} received",
                 seconds(last),
-                exchanges.len(),
                 size(sent),
                 size(received)
             ),
@@ -188,6 +212,7 @@ impl Story {
 
     fn request(&mut self, number: usize, exchange: &RecordedExchange) {
         let read = self.read_request(exchange);
+        self.total.sent += exchange.request.len();
         let shell = Tree::parse(&exchange.request).map(|tree| shell_of(&tree)).unwrap_or_default();
         let known = self.shells.len() + 1;
         let shell = *self.shells.entry(shell).or_insert(known);
@@ -200,6 +225,11 @@ impl Story {
 
     fn answer(&mut self, number: usize, exchange: &RecordedExchange) {
         let read = self.read_answer(exchange);
+        self.total.exchanges += 1;
+        self.total.last = self.total.last.max(exchange.answered);
+        if let RecordedAnswer::Envelope { envelope, .. } = &exchange.answer {
+            self.total.received += envelope.len();
+        }
         let took = seconds(exchange.answered.saturating_sub(exchange.sent));
         let told = match &exchange.answer {
             RecordedAnswer::Envelope { status, envelope } => {
@@ -221,6 +251,24 @@ impl Story {
         };
         self.line("", &format!("{:>10}  #{number:02} {told}", seconds(exchange.answered)));
         self.messages(read.as_ref());
+    }
+
+    fn rest(&mut self, number: usize, exchange: &RecordedRest, is_answer: bool) {
+        self.total.exchanges += usize::from(is_answer);
+        if !is_answer {
+            self.total.sent += exchange.request.len();
+            let (at, size) = (seconds(exchange.sent), size(exchange.request.len()));
+            let told = rest::request_of(&exchange.request);
+            self.line("", &format!("{at:>10}  rest #{number:02} client {told} ({size})"));
+            return;
+        }
+        self.total.received += exchange.answer.len();
+        self.total.last = self.total.last.max(exchange.answered);
+        let (told, below) = rest::answer_of(&exchange.answer);
+        let took = seconds(exchange.answered.saturating_sub(exchange.sent));
+        let (at, size) = (seconds(exchange.answered), size(exchange.answer.len()));
+        self.line("", &format!("{at:>10}  rest #{number:02} {told} ({size}, after {took})"));
+        below.iter().for_each(|line| self.line(INDENT, line));
     }
 
     /// Tells the messages that an envelope completes; of many objects in a row only the first.
