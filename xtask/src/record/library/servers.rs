@@ -57,6 +57,7 @@ impl Servers {
             options = match *option {
                 "cloud" => options.infrastructure(Infrastructure::Cloud),
                 "both sides" => options.infrastructure(Infrastructure::Hybrid),
+                "linked" => options,
                 "small pages" => options.page_size(3),
                 "no permission" => options.application_roles([""; 0]),
                 "permission V2" => options.application_roles(["Exchange.ManageAsAppV2"]),
@@ -81,7 +82,11 @@ impl Servers {
             "CredSSP" => simulator.settings_toml_winrm(),
             _ => simulator.settings_toml(),
         };
-        let recipients = simulator.recipients();
+        let mut recipients = simulator.recipients();
+        if session.options.contains(&"linked") {
+            // Those that name their mailbox in the service come first.
+            recipients.sort_by_key(|one| one.exchange_guid.is_nil());
+        }
         let ids = recipients.iter().map(|one| (one.kind.details(true).0, one.guid.to_string()));
         let task = task(session, &settings, ids)?;
         Ok((task, Server::Simulator(Box::new(simulator))))

@@ -91,13 +91,16 @@ const fn both(name: &'static str, command: &'static [&'static str]) -> Listed {
     Listed::simulator(name, command).options(&["both sides"]).mailboxes(6)
 }
 
+const LINKED: &[&str] = &["both sides", "linked"];
+
 pub(super) const BOTH_SIDES: &[Listed] = &[
     both("hybrid/check", &["check"]),
     both("hybrid/import", &["import", "--attributes", "DisplayName,AuditEnabled,ExchangeGuid"]),
-    both("hybrid/update", EXPORT).input(&[BOTH]),
-    both("hybrid/plan", &["export", "--dry-run"]).input(&[BOTH]),
+    both("hybrid/update", EXPORT).input(&[BOTH]).options(LINKED),
+    both("hybrid/update-without-exchange-guid", EXPORT).input(&[BOTH]),
+    both("hybrid/plan", &["export", "--dry-run"]).input(&[BOTH]).options(LINKED),
     both("hybrid/create", EXPORT).input(&[CREATE]),
-    both("hybrid/update-refused-by-the-service", EXPORT).input(&[BOTH]).fault(&["http=403@Set-Mailbox:1x0"]),
+    both("hybrid/update-refused-by-the-service", EXPORT).input(&[BOTH]).options(LINKED).fault(&["http=403@Set-Mailbox:1x0"]),
     both("hybrid/import-without-the-service", IMPORT).fault(&["http=401@Token:1x0"]),
     both("hybrid/belongs-nowhere", EXPORT)
         .input(&[r#"{"ref":"1","operation":"update","id":"{RemoteUserMailbox}","attributes":{"CustomAttribute3":"x"}}"#])
