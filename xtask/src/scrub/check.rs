@@ -186,13 +186,14 @@ impl Visitor for Checker {
     fn text(&mut self, place: &[String], class: Class, text: &str) -> Option<String> {
         self.words_in(place, text);
         match class {
-            Class::Fixed => {}
             Class::Secret | Class::Token | Class::Credentials | Class::Cookie => {
                 self.opaque(place, class, text);
             }
             _ => {
                 let signs: Vec<char> = text.chars().collect();
-                self.names_in(place, &signs);
+                if class != Class::Fixed {
+                    self.names_in(place, &signs);
+                }
                 self.patterns_in(place, class, &signs);
                 self.class_of_text(place, class, &signs);
             }
@@ -207,8 +208,8 @@ impl Visitor for Checker {
         None
     }
 
-    fn guid(&mut self, _: &[String], _: Uuid) -> Option<Uuid> {
-        None
+    fn guid(&mut self, _: &[String], guid: Uuid) -> Option<Uuid> {
+        (is_stand_in_guid(guid) || self.drawn.contains(&guid)).then_some(guid)
     }
 
     fn sealed(&mut self, place: &[String], bytes: &[u8]) -> Option<Vec<u8>> {

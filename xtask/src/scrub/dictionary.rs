@@ -34,6 +34,8 @@ pub(super) struct Dictionary {
     secrets: Vec<String>,
     /// Ids that the client drew itself, which tell nothing.
     kept: HashSet<Uuid>,
+    /// Ids that stand in a text somewhere, by which their bytes are known.
+    seen: HashSet<Uuid>,
     counts: Counts,
 }
 
@@ -95,20 +97,18 @@ impl Dictionary {
 
     /// Learns whatever `text`, of this class, says about names.
     pub(super) fn learn(&mut self, class: Class, text: &str) {
-        if class == Class::Fixed {
-            return;
-        }
         if class == Class::Secret {
             self.learn_secret(text);
             return;
         }
         let signs: Vec<char> = text.chars().collect();
-        let found = find(&signs);
+        let found = find_in(class, &signs);
         for one in &found {
             let part = signs.get(one.range.clone()).unwrap_or_default();
             match one.kind {
                 Kind::Address | Kind::Host | Kind::Name => self.learn_words(part),
                 Kind::Secret => self.learn_secret(&part.iter().collect::<String>()),
+                Kind::Guid => self.seen.extend(Uuid::parse_str(&part.iter().collect::<String>())),
                 _ => {}
             }
         }
@@ -218,9 +218,6 @@ impl Dictionary {
         out: &mut [char],
     ) {
         let part = signs.get(start..end).unwrap_or_default();
-        if class == Class::Fixed || part.is_empty() {
-            return;
-        }
         let found = find_in(class, part);
         for one in &found {
             let original = part.get(one.range.clone()).unwrap_or_default();
@@ -233,6 +230,7 @@ impl Dictionary {
                 Class::Name | Class::Host | Class::Note => self.name(gap),
                 Class::Phone => self.phone(gap),
                 Class::Filter => self.filter(gap),
+                Class::Fixed => continue,
                 _ => self.known_in(gap),
             };
             put(out, start + from, &replaced);
@@ -439,7 +437,8 @@ impl Dictionary {
 
     /// Replaces 16 bytes that are a known GUID.
     pub(super) fn guid(&mut self, guid: Uuid) -> Option<Uuid> {
-        self.stand_ins.known_guid(guid)
+        let known = self.seen.contains(&guid) && !self.kept.contains(&guid);
+        known.then(|| self.stand_ins.guid(guid))
     }
 
     /// Replaces the numbers of the domain; the last number stays where it names the same account in every domain.

@@ -62,10 +62,18 @@ pub(super) fn find(text: &[char]) -> Vec<Found> {
     found
 }
 
-/// The same in a text of this class: a telephone number with dots is no IP address.
+/// The same in a text of this class. A telephone number with dots is no IP address, and in a fixed vocabulary only that counts
+/// which is no word of any.
 pub(super) fn find_in(class: Class, text: &[char]) -> Vec<Found> {
     let mut found = find(text);
-    found.retain(|one| class != Class::Phone || one.kind != Kind::Ipv4);
+    found.retain(|one| match class {
+        Class::Phone => one.kind != Kind::Ipv4,
+        Class::Fixed => matches!(
+            one.kind,
+            Kind::Address | Kind::Guid | Kind::Sid | Kind::SignedToken | Kind::Hash | Kind::Pem
+        ),
+        _ => true,
+    });
     found
 }
 

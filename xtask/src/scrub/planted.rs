@@ -96,6 +96,13 @@ const PLACES: &[Place] = &[
         "{\"displayName\":\"Zaxuqo Waxuq\"}",
     ),
     place(
+        "object: percent in text",
+        "see%20liu.wei%40tailwind.com",
+        "see%20zax.wuq%40vuxiqawe.com",
+    ),
+    place("object: anchor", "h4eTm7HhlUaXvbCgvr584g==", "standin1xxxxxxxxxxxxxx=="),
+    place("object: status", "for ines@relecloud.com", "for zaxu@vuxiqawev.com"),
+    place(
         "record: error text",
         "The object 'lucerne.com/Users/Mehmet Ueda' couldn't be found",
         "The object 'zaxuqoz.com/Users/Waxuqo Vaxu' couldn't be found",
@@ -180,6 +187,8 @@ fn words(secret: &str) -> Vec<String> {
         "fe80",
     ];
     secret
+        .replace("%20", " ")
+        .replace("%40", "@")
         .replace("_x0041_", "A")
         .replace("&#75;", "K")
         .split(|sign: char| !sign.is_alphanumeric())

@@ -97,8 +97,7 @@ impl<'v> Walk<'v> {
         if start.starts_with(['{', '[']) && json::is_document(start) {
             return self.json(text);
         }
-        let is_url = start.starts_with("http://") || start.starts_with("https://");
-        if is_url && text.contains('%') {
+        if has_percents(text) {
             return self.coded(Notation::Percent, class, text);
         }
         self.around_packed(class, text)
@@ -144,4 +143,12 @@ impl<'v> Walk<'v> {
         let class = if name.eq_ignore_ascii_case("host") { Class::Host } else { class };
         self.within(name, |walk| walk.text(class, value))
     }
+}
+
+/// True when something in `text` is written in percent.
+fn has_percents(text: &str) -> bool {
+    text.split('%').skip(1).any(|rest| {
+        let code = rest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        code.is_some_and(|code| (b' '..=b'~').contains(&code) || code >= 0xc0)
+    })
 }

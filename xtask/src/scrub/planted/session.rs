@@ -214,6 +214,9 @@ fn object(values: &Values) -> String {
         format!("<S N=\"Blob\">data {}</S>", STANDARD.encode(values["object: base64 in text"])),
         format!("<S N=\"Octets\">0x: {hex}</S>"),
         text("Details", "object: JSON in text"),
+        text("Link", "object: percent in text"),
+        text("ImmutableId", "object: anchor"),
+        text("MoveStatus", "object: status"),
         "<S N=\"RecipientTypeDetails\">UserMailbox</S></Props></Obj>".to_owned(),
     ]
     .concat()

@@ -152,6 +152,8 @@ impl Walk<'_> {
                     out.push_str(&packed.write(&replaced));
                     changed = true;
                 }
+                // What may be a GUID and is none that is known is a text like any other.
+                None if packed.is_guid() => changed |= self.push(class, part, &mut out),
                 None => out.push_str(part),
             }
             at = range.end;
@@ -195,6 +197,10 @@ impl<'t> Packed<'t> {
             Content::Text(text) => text.len() >= 8 && text.is_ascii() || text.len() >= 16,
             Content::Other => false,
         }
+    }
+
+    fn is_guid(&self) -> bool {
+        matches!(Content::of(&self.bytes), Content::Guid)
     }
 
     fn write(&self, bytes: &[u8]) -> String {
