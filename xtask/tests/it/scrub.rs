@@ -1,7 +1,7 @@
 //! The scrubber over recordings that others made.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -124,4 +124,85 @@ fn scrubbed_recordings_keep_their_structure_and_none_of_their_identifiers() {
         let left: Vec<&str> = left.into_iter().filter(|word| !PUBLIC.contains(word)).collect();
         assert_eq!(left, Vec::<&str>::new(), "{subject}");
     }
+}
+
+/// Copies a fixture of the repository, to be changed.
+fn copied(name: &str) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(FIXTURE);
+    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&to).expect("the folder of the target can be written");
+    for entry in std::fs::read_dir(from).expect("the fixture is there") {
+        let path = entry.expect("the fixture can be read").path();
+        let name = path.file_name().expect("it is a file");
+        std::fs::copy(&path, to.join(name)).expect("it can be copied");
+    }
+    to
+}
+
+const FIXTURE: &str = "simulator/export/create-new";
+
+fn check(folder: &Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.env("SCRUB_TEST_PASSWORD", "Winter2026");
+    let output = command.arg("scrub").arg("--check").arg(folder).args(arguments).output();
+    let output = output.expect("the binary was built for this test");
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&told).into_owned())
+}
+
+fn plant(file: &Path, at: &str, secret: &str) {
+    let text = std::fs::read_to_string(file).expect("it is text");
+    assert!(text.contains(at), "{at} is not in {}", file.display());
+    std::fs::write(file, text.replacen(at, secret, 1)).expect("it can be written");
+}
+
+#[test]
+fn what_is_planted_into_the_files_of_a_fixture_is_found_and_named() {
+    let folder = copied("planted");
+    let (clean, told) = check(&folder, &[]);
+    assert!(clean && told.contains("1 fixtures hold nothing but stand-ins"), "{told}");
+    plant(&folder.join("settings.toml"), "hostname = \"", "hostname = \"mx.fabrikam.com\" #");
+    plant(
+        &folder.join("session.toml"),
+        "scenario = \"",
+        "note = \"asked by ann@tailspin.org\"\nscenario = \"",
+    );
+    plant(&folder.join("01-request.xml"), "<s:Body>", "<!-- seen on dc7.adatum.local --><s:Body>");
+    let (clean, told) = check(&folder, &[]);
+    assert!(!clean);
+    for expected in [
+        "settings.toml, hostname: host or domain mx…",
+        "session.toml, note: address an…",
+        "01-request.xml: host or domain dc…",
+    ] {
+        assert!(told.contains(expected), "{expected} is not in\n{told}");
+    }
+    for secret in ["fabrikam", "tailspin", "adatum"] {
+        assert!(!told.contains(secret), "the report tells {secret}:\n{told}");
+    }
+}
+
+#[test]
+fn the_secrets_that_the_settings_name_are_looked_for() {
+    let folder = copied("named");
+    plant(&folder.join("messages.txt"), "\n", "\nafter winter2026 the kraken woke\n");
+    let settings = folder.with_file_name("named.toml");
+    let text = "hostname = \"kraken.org\"\npassword = { env = \"SCRUB_TEST_PASSWORD\" }\n";
+    std::fs::write(&settings, text).expect("it can be written");
+    let settings = settings.to_str().expect("the path is UTF-8");
+    assert!(check(&folder, &[]).0, "nobody can tell from the words alone");
+    let (clean, told) = check(&folder, &["--config", settings]);
+    assert!(!clean && told.matches("messages.txt: word of the recording").count() >= 2, "{told}");
+    let words = folder.with_file_name("named.txt");
+    std::fs::write(&words, "Kraken\n").expect("it can be written");
+    let (clean, told) = check(&folder, &["--words", words.to_str().expect("the path is UTF-8")]);
+    assert!(!clean && told.contains("word of the recording kr…"), "{told}");
+}
+
+#[test]
+fn a_fixture_that_cannot_be_read_does_not_pass() {
+    let folder = copied("damaged");
+    std::fs::remove_file(folder.join("02-request.xml")).expect("it was there");
+    let (clean, told) = check(&folder, &[]);
+    assert!(!clean && told.contains("02-request.xml is missing"), "{told}");
 }
