@@ -95,6 +95,9 @@ const PLACES: &[Place] = &[
         "{\"displayName\":\"Olivia Quinn\"}",
         "{\"displayName\":\"Zaxuqo Waxuq\"}",
     ),
+    place("settings: comment", "ask karl@wingtiptoys.com", "ask zaxu@vuxiqawevez.com"),
+    place("object: property name", "of.milo@lamnahealth.com", "of.zaxu@vuxiqawevez.com"),
+    place("input: key", "rosa@bellowscollege.com", "zaxu@vuxiqawevezaxu.com"),
     place(
         "object: percent in text",
         "see%20liu.wei%40tailwind.com",

@@ -214,6 +214,7 @@ fn object(values: &Values) -> String {
         format!("<S N=\"Blob\">data {}</S>", STANDARD.encode(values["object: base64 in text"])),
         format!("<S N=\"Octets\">0x: {hex}</S>"),
         text("Details", "object: JSON in text"),
+        format!("<I32 N=\"{}\">1</I32>", values["object: property name"]),
         text("Link", "object: percent in text"),
         text("ImmutableId", "object: anchor"),
         text("MoveStatus", "object: status"),
@@ -259,16 +260,18 @@ fn gzip(text: &str) -> Vec<u8> {
 fn attachments(values: &Values) -> [(&'static str, String); 4] {
     let settings = format!(
         "infrastructure_type = \"OnPremises\"\nhostname = \"{}\"\nusername = '{}'\npassword = \"{}\"\n\
-         excluded_smtp_domains = [\"{}\"]\ncertificate_thumbprint = \"{}\" # as issued\n[endpoint]\nkind = \"exchange\"\n",
+         excluded_smtp_domains = [\"{}\"]\ncertificate_thumbprint = \"{}\" # {}\n[endpoint]\nkind = \"exchange\"\n",
         values["settings: host"],
         values["settings: account"],
         values["settings: password"],
         values["settings: excluded domain"],
         values["settings: thumbprint"],
+        values["settings: comment"],
     );
     let input = format!(
-        "{{\"ref\":\"1\",\"operation\":\"create\",\"attributes\":{{\"EmailAddresses\":[\"{}\"]}}}}\n",
-        values["input: line"].replace("aiko", "\\u0061iko")
+        "{{\"ref\":\"1\",\"operation\":\"create\",\"attributes\":{{\"EmailAddresses\":[\"{}\"],\"{}\":1}}}}\n",
+        values["input: line"].replace("aiko", "\\u0061iko"),
+        values["input: key"]
     );
     let output = format!(
         "{{\"type\":\"object\",\"class\":\"UserMailbox\",\"attributes\":{{\"Name\":\"{}\",\"HiddenFromAddressListsEnabled\":false}}}}\n",

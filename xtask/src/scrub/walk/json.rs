@@ -60,6 +60,9 @@ impl Walk<'_> {
         let is_key = rest.trim_start().starts_with(':');
         if let Some(level) = levels.last_mut().filter(|level| level.is_object && is_key) {
             level.key = Some(raw.to_owned());
+            // A map may be keyed by whom it is about.
+            let replaced = self.within("key", |walk| walk.coded(Notation::Json, Class::Fixed, raw));
+            edits.extend(replaced.map(|replaced| (range, replaced)));
             return;
         }
         let class = class_here(levels);

@@ -138,6 +138,7 @@ impl Walk<'_> {
             reader.types.push((false, false));
         }
         if reader.dialect == Dialect::Clixml {
+            self.property_name(reader, attributes);
             return;
         }
         for (name, range) in attributes {
@@ -150,6 +151,17 @@ impl Walk<'_> {
             let class = if local_name == "Machine" { Class::Host } else { Class::Free };
             let replaced = self.within(*name, |walk| walk.coded(Notation::Xml, class, raw));
             reader.edits.extend(replaced.map(|replaced| (range.clone(), replaced)));
+        }
+    }
+
+    /// A property may be called by whom it is about; the short names of usual ones are passed over quickly.
+    fn property_name(&mut self, reader: &mut Reader<'_>, attributes: &[(&str, Range<usize>)]) {
+        for (_, range) in attributes.iter().filter(|(name, _)| *name == "N") {
+            let raw = reader.document.get(range.clone()).unwrap_or_default();
+            if raw.contains('@') || raw.len() >= 32 {
+                let replaced = self.coded(Notation::Clixml, Class::Fixed, raw);
+                reader.edits.extend(replaced.map(|replaced| (range.clone(), replaced)));
+            }
         }
     }
 

@@ -41,7 +41,13 @@ impl Walk<'_> {
                     edits.extend(replaced.map(|replaced| (range, replaced)));
                     continue;
                 }
-                '#' => at = line_end(document, at),
+                '#' => {
+                    let range = at + 1..line_end(document, at);
+                    let comment = document.get(range.clone()).unwrap_or_default();
+                    let replaced = self.within("comment", |walk| walk.text(Class::Free, comment));
+                    at = range.end;
+                    edits.extend(replaced.map(|replaced| (range, replaced)));
+                }
                 '=' if starts_line => {
                     key = std::mem::take(&mut word);
                     starts_line = false;
