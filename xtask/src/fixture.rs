@@ -180,4 +180,5 @@ const INPUT: &str = "input.jsonl";
 const OUTPUT: &str = "output.jsonl";
 const ERRORS: &str = "errors.txt";
 const KEY: &str = "key.pem";
-const MESSAGES: &str = "messages.txt";
+/// The list of messages, for people.
+pub(crate) const MESSAGES: &str = "messages.txt";

@@ -14,7 +14,7 @@ use wsman::recording::Order;
 use wsman::server::parse_request;
 
 use super::{Networks, played, replay};
-use crate::fixture::Session;
+use crate::fixture::{MESSAGES, Session};
 
 /// Writes every fixture again that differs.
 ///
@@ -43,7 +43,7 @@ pub(super) fn accept(folders: &[PathBuf]) -> Result<()> {
 fn accept_one(folder: &Path) -> Result<Option<String>> {
     let session = Session::read(folder)?;
     if replay(&session, Order::Strict)?.is_none() {
-        return Ok(None);
+        return relisted(&session, folder);
     }
     let (accepted, changes) = accepted(session)?;
     // As it will be read, for the requests are laid out when they are written.
@@ -54,6 +54,21 @@ fn accept_one(folder: &Path) -> Result<Option<String>> {
     }
     written.write(folder).context("cannot be written")?;
     Ok(Some(changes))
+}
+
+/// Writes the list of messages again if it would be another today: it is made from the envelopes, for people.
+fn relisted(session: &Session, folder: &Path) -> Result<Option<String>> {
+    let files = session.to_fixture().to_files();
+    let listed = files.get(MESSAGES);
+    let path = folder.join(MESSAGES);
+    if listed == std::fs::read(&path).ok().as_ref() {
+        return Ok(None);
+    }
+    if let Some(listed) = listed {
+        std::fs::write(&path, listed)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(Some(format!("{MESSAGES} is listed anew")))
 }
 
 /// Plays a session and takes over what the client does now; returns what that was, in words.

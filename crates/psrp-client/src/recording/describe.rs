@@ -17,7 +17,7 @@ pub fn describe(message: &Message, length: usize) -> String {
             .value()
             .ok()
             .and_then(|value| PowerShell::from_value(&value, &SecretEncoding::NoKey).ok())
-            .map(|pipeline| pipeline_text(&pipeline))
+            .map(|pipeline| pipeline_text(&pipeline, length))
             .unwrap_or_default(),
         MessageType::ErrorRecord => message
             .value()
@@ -30,10 +30,10 @@ pub fn describe(message: &Message, length: usize) -> String {
 }
 
 /// The commands of a pipeline as somebody would type them; secrets stay out.
-fn pipeline_text(pipeline: &PowerShell) -> String {
+fn pipeline_text(pipeline: &PowerShell, length: usize) -> String {
     let commands = pipeline.commands().iter().map(|command| {
         let mut text = match command.is_script {
-            true => format!("{{{}}}", command.name),
+            true => format!("{{{}}}", shortened(&command.name, LONGEST_SCRIPT)),
             false => command.name.clone(),
         };
         for argument in &command.arguments {
@@ -43,7 +43,7 @@ fn pipeline_text(pipeline: &PowerShell) -> String {
             }
             text.push(' ');
             match &argument.value {
-                ArgumentValue::Value(value) => text.push_str(&value_text(value, 200)),
+                ArgumentValue::Value(value) => text.push_str(&value_text(value, length)),
                 _ => text.push_str("<redacted>"),
             }
         }
@@ -51,6 +51,9 @@ fn pipeline_text(pipeline: &PowerShell) -> String {
     });
     commands.collect::<Vec<_>>().join(" | ")
 }
+
+/// Scripts are shown by their beginnings.
+const LONGEST_SCRIPT: usize = 80;
 
 /// A value in short: its text, its items, or the names and texts of its properties.
 fn value_text(value: &Value, length: usize) -> String {

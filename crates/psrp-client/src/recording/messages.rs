@@ -70,6 +70,7 @@ impl List {
 
 /// Writes the messages that an envelope completes.
 fn messages(out: &mut String, arrow: &str, streams: &mut PsrpStreams, facts: &EnvelopeFacts) {
+    let longest = if arrow == "->" { LONGEST_REQUEST } else { LONGEST_ANSWER };
     let mut lines = Vec::new();
     for part in &facts.streams {
         let command = part.command_id.as_ref().map(|id| id.to_ascii_uppercase());
@@ -81,7 +82,7 @@ fn messages(out: &mut String, arrow: &str, streams: &mut PsrpStreams, facts: &En
         match streams.take(&place, &part.data) {
             Ok(messages) => lines.extend(messages.iter().map(|message| {
                 let size = message.body.len();
-                let told = describe(message, LONGEST);
+                let told = describe(message, longest);
                 format!("{arrow} {}, {size} bytes  {told}", message.message_type)
             })),
             Err(error) => {
@@ -130,5 +131,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64())
 }
 
-const LONGEST: usize = 160;
+/// What a client asks for is shown whole, if it is not too long: a change of requests is reviewed here.
+const LONGEST_REQUEST: usize = 4000;
+const LONGEST_ANSWER: usize = 160;
 const MOST_MESSAGES: usize = 24;

@@ -101,5 +101,5 @@ async fn messages_are_listed_without_the_password() {
     // The server of this test says the password back, in clear.
     let sent = listed.lines().filter(|line| line.contains("->"));
     assert!(!sent.collect::<String>().contains("Pa55"), "{listed}");
-    assert!(listed.lines().all(|line| line.chars().count() < 260), "{listed}");
+    assert!(listed.lines().all(|line| line.contains("->") || line.len() < 260), "{listed}");
 }

@@ -116,6 +116,16 @@ pub(super) const EXPORTS: &[Listed] = &[
 ];
 
 pub(super) const OTHERS: &[Listed] = &[
+    Listed::simulator(
+        "simulator/import/changes",
+        &["import", "--attributes", "Alias,DisplayName", "--state"],
+    ),
+    Listed::simulator("simulator/export/journal", &["export", "--journal"])
+        .input(&[CREATE, RENAME]),
+    Listed::peer(
+        "peer/import-changes",
+        &["import", "--attributes", "Alias,DisplayName", "--state"],
+    ),
     Listed::simulator("simulator/check/exchange", &["check"]),
     Listed::simulator("simulator/check/winrm", &["check"]).by(CREDSSP),
     Listed::simulator("simulator/check/winrm-snap-in", &["check"])
