@@ -8,6 +8,7 @@
 //! A [`RestReplay`] stands in the service's place. Requests are compared as text, in which ids that a client draws are
 //! numbered by their first appearance: `uuid-1`, `uuid-2`. Requests that were under way at the same time may change places.
 
+mod layout;
 mod recorder;
 mod replay;
 mod text;

@@ -442,3 +442,73 @@ async fn changes_alone_are_told_of_joined_objects() {
     assert_eq!(full.objects.len(), all.objects.len());
     site.end().await;
 }
+
+/// A file of this test's own, which goes at the end.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("{name}-{}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_journal_settles_what_was_in_doubt_on_one_side() {
+    let fault = "drop-after@Set-Mailbox:1".parse().expect("a fault");
+    let site = Site::start(SimOptions::default().mailboxes(10).fault(fault), "").await;
+    let remote = site.remote();
+    let line = update(remote.guid, json!({"DisplayName": "Ann B.", "AuditEnabled": true}));
+    let file = Scratch::new("hybrid-journal");
+    let run = async || {
+        let journal = exchange_connector::Journal::open(&file.0).expect("it is ours");
+        let operations = Operation::from_json_lines(&line.to_string());
+        site.connector.export_with_journal(operations, journal).collect::<Vec<_>>().await.remove(0)
+    };
+    let first = run().await;
+    assert_eq!(first.status, Status::Unknown, "{first:?}");
+    let own = |site: &Site| {
+        let calls = site.simulator.calls();
+        calls.iter().filter(|call| call.cmdlet == "Set-RemoteMailbox").count()
+    };
+    assert_eq!((own(&site), site.online_calls("Set-Mailbox")), (1, 1));
+    // Both sides are read, and nothing is left to write.
+    let second = run().await;
+    assert_eq!(second.status, Status::Applied, "{second:?}");
+    assert_eq!((own(&site), site.online_calls("Set-Mailbox")), (1, 1));
+    let text = std::fs::read_to_string(&file.0).expect("it was written");
+    for cmdlet in ["Set-RemoteMailbox", "Set-Mailbox"] {
+        assert!(text.contains(&format!("\"cmdlet\":\"{cmdlet} ")), "{text}");
+    }
+    site.end().await;
+}
+
+#[tokio::test]
+async fn changes_alone_are_told_over_both_sides() {
+    let site = Site::start(SimOptions::default().mailboxes(20), "").await;
+    let file = Scratch::new("hybrid-state");
+    let request =
+        || ImportRequest::new().attributes(["DisplayName", "AuditEnabled"]).state(file.0.clone());
+    let first = site.import(request()).await;
+    assert!(matches!(first.last, Change::Complete { .. }), "{:?}", first.last);
+    let none = site.import(request()).await;
+    assert!(matches!(none.last, Change::Complete { deletes: 0, .. }), "{:?}", none.last);
+    assert!(none.objects.is_empty(), "{:?}", none.objects);
+
+    // A change in the service alone, and a mailbox of the service that goes.
+    let remote = site.remote();
+    let line = update(remote.guid, json!({"AuditEnabled": true}));
+    assert_eq!(site.export(line).await.status, Status::Applied);
+    let changed = site.import(request()).await;
+    let ids: Vec<_> = changed.objects.keys().collect();
+    assert_eq!(ids, [&remote.guid.to_string()], "it has the own directory's id");
+    let object = &changed.objects[&remote.guid.to_string()];
+    assert_eq!(object["attributes"]["AuditEnabled"], true);
+    site.end().await;
+}

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use serde_json::json;
 use url::Url;
 
-use super::text::{Told, indented, read};
+use super::layout::indented;
+use super::text::{Told, read};
 use super::*;
 use crate::rest::{Method, RestAnswer, RestError, RestExchange, RestFuture, RestRequest};
 
