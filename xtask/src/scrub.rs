@@ -19,6 +19,7 @@ mod properties;
 mod property;
 mod secrets;
 mod stand_in;
+mod text;
 mod vocabulary;
 mod walk;
 mod words;

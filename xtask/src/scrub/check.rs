@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
-use super::dictionary::{conditions, gaps, is_command, stays_in_name, tokens};
 use super::patterns::{Kind, find, find_in, is_word};
 use super::property::Class;
 use super::stand_in::{
     is_stand_in_authority, is_stand_in_certificate, is_stand_in_guid, is_stand_in_hash,
     is_stand_in_ipv4, is_stand_in_ipv6, is_stand_in_token, is_stand_in_token_part,
 };
+use super::text::{conditions, gaps, is_command, stays_in_name, tokens};
 use super::vocabulary::is_vocabulary;
 use super::walk::Visitor;
 use super::words::{is_stand_in, is_stand_in_phone, is_stand_in_secret};
@@ -332,7 +334,7 @@ fn credentials(text: &str) -> Option<&'static str> {
     if rest.contains("=\"") {
         return None;
     }
-    let plain = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, rest);
+    let plain = STANDARD.decode(rest);
     let plain = plain.ok().and_then(|bytes| String::from_utf8(bytes).ok());
     match plain.as_deref().and_then(|plain| plain.split_once(':')) {
         Some((user, password)) if scheme.eq_ignore_ascii_case("basic") => {
@@ -356,6 +358,6 @@ fn cookies(text: &str) -> Option<&'static str> {
 fn pem(text: &str) -> Option<&'static str> {
     let packed: String =
         text.lines().filter(|line| !line.contains("-----")).map(str::trim).collect();
-    let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, packed);
+    let der = STANDARD.decode(packed);
     (!der.is_ok_and(|der| is_stand_in_certificate(&der))).then_some("certificate or key")
 }
