@@ -2,12 +2,14 @@
 //!
 //! What a server would have said to the new requests nobody knows, so their answers stay as they are; that they still make
 //! sense is for whoever looks at the difference to judge. Where a request has no answer to take, the session has to be
-//! recorded again; so it has where requests to the service differ.
+//! recorded again.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use exchange_connector::exchange_online::recording::RestReplay;
 use wsman::Limits;
 use wsman::fixture::Fixture;
 use wsman::recording::Order;
@@ -74,6 +76,7 @@ fn relisted(session: &Session, folder: &Path) -> Result<Option<String>> {
 /// Plays a session and takes over what the client does now; returns what that was, in words.
 fn accepted(mut session: Session) -> Result<(Session, String)> {
     let Networks { soap, rest } = Networks::of(&session, Order::Strict)?;
+    let rest = Arc::new(Arc::into_inner(rest).context("the replay is in use")?.accepting_changes());
     let networks = Networks { soap: soap.accepting_changes(), rest };
     let (said, code) = played(&session, &networks)?;
     let transport = networks.soap.transport();
@@ -96,6 +99,7 @@ fn accepted(mut session: Session) -> Result<(Session, String)> {
         let kept = exchanges.filter(|(index, _)| !unused.contains(index));
         session.soap.exchanges = kept.map(|(_, exchange)| exchange).collect();
     }
+    changes.extend(accepted_of_service(&mut session, &networks.rest));
     for (file, recorded, now) in [
         ("output.jsonl", &mut session.output, said.output()),
         ("errors.txt", &mut session.errors, said.errors()),
@@ -107,6 +111,33 @@ fn accepted(mut session: Session) -> Result<(Session, String)> {
     }
     session.manifest.exit_code = Some(code);
     Ok((session, changes.join("; ")))
+}
+
+/// Takes over what the client says to the service now.
+fn accepted_of_service(session: &mut Session, replay: &RestReplay) -> Vec<String> {
+    let mut changes = Vec::new();
+    let listed = |indexes: Vec<usize>| {
+        let numbers = indexes.iter().map(|index| format!("{:02}", index + 1));
+        numbers.collect::<Vec<_>>().join(", ")
+    };
+    let changed = replay.changed();
+    if !changed.is_empty() {
+        let numbers = listed(changed.keys().copied().collect());
+        changes.push(format!("requests {numbers} to the service are others"));
+    }
+    let exchanges = &mut session.rest.exchanges;
+    for (index, request) in changed {
+        if let Some(exchange) = exchanges.get_mut(index) {
+            exchange.request = request;
+        }
+    }
+    let unused = replay.unused();
+    if !unused.is_empty() {
+        changes.push(format!("requests {} to the service are gone", listed(unused.clone())));
+        let mut index = 0..;
+        exchanges.retain(|_| !index.next().is_some_and(|index| unused.contains(&index)));
+    }
+    changes
 }
 
 /// A request under the id of the recorded one, which the answer relates to.

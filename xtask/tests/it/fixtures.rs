@@ -21,13 +21,22 @@ fn every_recorded_session_replays() {
     assert!(count >= 100, "{said}");
 }
 
-/// A copy of a fixture in which the command asks for one object more.
+/// A copy of a fixture in which the command is another.
 struct Changed(PathBuf);
 
 impl Changed {
+    /// One in which an object more is asked for.
     fn new(name: &str) -> Self {
+        Self::of(
+            name,
+            "simulator/invoke/some-objects",
+            ["\"-ResultSize\", \"2\"", "\"-ResultSize\", \"3\""],
+        )
+    }
+
+    fn of(name: &str, fixture: &str, [before, after]: [&str; 2]) -> Self {
         let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
-        let original = Path::new(&fixtures()).join("simulator/invoke/some-objects");
+        let original = Path::new(&fixtures()).join(fixture);
         std::fs::create_dir_all(&folder).unwrap();
         for entry in std::fs::read_dir(original).unwrap() {
             let path = entry.unwrap().path();
@@ -35,7 +44,7 @@ impl Changed {
         }
         let manifest = folder.join("session.toml");
         let text = std::fs::read_to_string(&manifest).unwrap();
-        let changed = text.replace("\"-ResultSize\", \"2\"", "\"-ResultSize\", \"3\"");
+        let changed = text.replace(before, after);
         assert_ne!(changed, text);
         std::fs::write(&manifest, changed).unwrap();
         Self(folder)
@@ -72,4 +81,19 @@ fn a_change_that_is_meant_is_accepted() {
     assert!(went_well, "{said}");
     let (_, said) = changed.replay(&["--accept"]);
     assert_eq!(said, "", "nothing is left to accept");
+}
+
+#[test]
+fn the_same_goes_for_requests_to_the_service() {
+    let change = ["\"Alias,EmailAddresses,Department\"", "\"Alias,EmailAddresses,Title\""];
+    let changed = Changed::of("changed-cloud-fixture", "cloud/import/attributes", change);
+    let (went_well, said) = changed.replay(&[]);
+    assert!(!went_well, "{said}");
+    for part in ["request 3 is another", "$select=Guid,Department", "$select=Guid,Title"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let (went_well, said) = changed.replay(&["--accept"]);
+    assert!(went_well && said.contains("requests 03 to the service are others"), "{said}");
+    let (went_well, said) = changed.replay(&[]);
+    assert!(went_well, "{said}");
 }

@@ -1,5 +1,6 @@
 //! A recording in the service's place.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ struct State {
     made: Vec<bool>,
     ids: Numbers,
     difference: Option<RestDifference>,
+    /// Whether another request takes the place of the one that was due.
+    accepts_changes: bool,
+    changed: BTreeMap<usize, String>,
     /// The moment at which the first request came, and when it had been sent.
     origin: Option<(Instant, Duration)>,
 }
@@ -69,6 +73,28 @@ impl RestReplay {
     pub fn as_recorded(mut self) -> Self {
         self.is_timed = true;
         self
+    }
+
+    /// Takes a request that is another than the one that was due in its place, with its answer;
+    /// [`changed`](Self::changed) tells which those were.
+    #[must_use]
+    pub fn accepting_changes(self) -> Self {
+        self.lock().accepts_changes = true;
+        self
+    }
+
+    /// Returns the requests that took the place of others, by the index of the exchange.
+    #[must_use]
+    pub fn changed(&self) -> BTreeMap<usize, String> {
+        self.lock().changed.clone()
+    }
+
+    /// Returns the indexes of the exchanges whose requests were not made.
+    #[must_use]
+    pub fn unused(&self) -> Vec<usize> {
+        let state = self.lock();
+        let made = state.made.iter().enumerate();
+        made.filter(|(_, made)| !**made).map(|(index, _)| index).collect()
     }
 
     /// Tells whether the client did all that was recorded, and nothing else.
@@ -141,7 +167,11 @@ impl State {
                 .find(|(_, (exchange, _))| exchange.request == now)
                 .map(|(index, (exchange, _))| (index, exchange.clone()))
         });
-        let Some((index, exchange)) = found else {
+        let instead = due.clone().filter(|_| self.accepts_changes && found.is_none());
+        if let Some((index, _)) = &instead {
+            self.changed.insert(*index, now.clone());
+        }
+        let Some((index, exchange)) = found.or(instead) else {
             let difference = RestDifference {
                 number: due.as_ref().map_or(self.exchanges.len() + 1, |(index, _)| index + 1),
                 recorded: due.map(|(_, exchange)| exchange.request),

@@ -161,6 +161,19 @@ async fn another_request_is_a_difference_and_so_is_a_missing_one() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_meant_takes_the_place_of_what_was() {
+    let replay = RestReplay::new(recorded().await).accepting_changes();
+    replay.send(request(TOKEN, "x", FORM)).await.unwrap();
+    let other = CREATE.replace("Ann", "Bob");
+    let answer = replay.send(request("a/page", "y", &other)).await.unwrap();
+    assert_eq!(answer.status, 200);
+    let changed = replay.changed();
+    assert_eq!(changed.keys().collect::<Vec<_>>(), [&1]);
+    assert!(changed[&1].contains("\"Bob\"") && changed[&1].contains("client-request-id: uuid-2"));
+    assert_eq!(replay.unused(), [2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
 async fn requests_of_the_same_time_may_change_places() {
     let exchange = |sent, answered, path: &str| RecordedRest {
         sent: Duration::from_millis(sent),
