@@ -138,6 +138,7 @@ impl Dictionary {
         for (start, end) in tokens(signs) {
             let word = signs.get(start..end).unwrap_or_default();
             let folded: Vec<char> = word.iter().copied().map(fold).collect();
+            self.words.avoid(word);
             let names = word.len() >= MIN_KNOWN && word.iter().any(|sign| sign.is_alphabetic());
             if names && !is_vocabulary(word) && !looks_like_number(word) {
                 self.known.insert(folded);

@@ -19,6 +19,9 @@ pub(super) struct Words {
     number_counts: HashMap<(&'static str, usize), u64>,
     secrets: HashMap<String, u64>,
     mixed: HashMap<String, u64>,
+    /// Runs of letters, folded, and of digits that names in the recording consist of: no stand-in may be one of them, or it
+    /// would look as if it had been left.
+    originals: HashSet<Vec<char>>,
 }
 
 const DIGITS: [char; 10] = ['5', '6', '7', '8', '9', '0', '1', '2', '3', '4'];
@@ -57,6 +60,13 @@ impl Words {
         found.iter().zip(word).map(|(letter, pattern)| in_case_of(*letter, *pattern)).collect()
     }
 
+    /// Notes what a name consists of.
+    pub(super) fn avoid(&mut self, name: &[char]) {
+        for run in name.chunk_by(|one, other| one.is_alphabetic() == other.is_alphabetic()) {
+            self.originals.insert(run.iter().copied().map(fold).collect());
+        }
+    }
+
     fn draw(&mut self, word: Vec<char>) -> Vec<char> {
         let shape: Vec<Alphabet> = word.iter().map(|letter| Alphabet::of(*letter)).collect();
         let count = self.counts.entry(shape.clone()).or_default();
@@ -65,7 +75,8 @@ impl Words {
             *count += 1;
             // Past the last one of its shape a word is its own stand-in, which the checker then reports.
             let candidate = candidate.unwrap_or_else(|| word.clone());
-            if candidate == word || !is_listed(&candidate) && self.used.insert(candidate.clone()) {
+            let is_free = !is_listed(&candidate) && !self.originals.contains(&candidate);
+            if candidate == word || is_free && self.used.insert(candidate.clone()) {
                 break candidate;
             }
         };
@@ -141,8 +152,17 @@ impl Words {
             return found.clone();
         }
         let count = self.number_counts.entry((prefix, digits.len())).or_default();
-        let drawn = advanced(prefix, digits.len(), *count);
-        *count += 1;
+        // Where most numbers are taken, one is as good as another.
+        let mut tries = self.originals.len();
+        let drawn = loop {
+            let drawn = advanced(prefix, digits.len(), *count);
+            *count += 1;
+            let is_taken = self.originals.contains(&drawn.chars().collect::<Vec<_>>());
+            if !is_taken || tries == 0 {
+                break drawn;
+            }
+            tries -= 1;
+        };
         self.numbers.insert(key, drawn.clone());
         drawn
     }
@@ -303,5 +323,17 @@ mod tests {
         for name in ["Ann", "Jake", "Eva", "Meyer", "Zoe", "Uwe", "Jürgen", "東京"] {
             assert!(!is_stand_in(&chars(name)), "{name}");
         }
+    }
+
+    #[test]
+    fn no_stand_in_is_a_name_of_the_recording() {
+        let mut words = Words::default();
+        let signs = |text: &str| text.chars().collect::<Vec<_>>();
+        let first: String = Words::default().stand_in(&signs("ann")).iter().collect();
+        words.avoid(&signs(&first));
+        words.avoid(&signs("u5000000"));
+        assert_ne!(words.stand_in(&signs("ann")), signs(&first));
+        assert_eq!(words.number("0000001"), "5000001");
+        assert_eq!(words.number("0000002"), "5000002");
     }
 }
