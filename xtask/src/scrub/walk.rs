@@ -77,7 +77,15 @@ impl<'v> Walk<'v> {
         if text.is_empty() {
             return None;
         }
-        if self.depth >= MAX_DEPTH || matches!(class, Class::Secret | Class::Credentials) {
+        if class == Class::Token
+            && let Some(replaced) = self.packed_guid(text)
+        {
+            return Some(replaced);
+        }
+        // What is opaque is replaced whole, whatever may be in it.
+        let is_opaque =
+            matches!(class, Class::Secret | Class::Token | Class::Credentials | Class::Cookie);
+        if self.depth >= MAX_DEPTH || is_opaque {
             return self.visitor.text(&self.place, class, text);
         }
         self.depth += 1;

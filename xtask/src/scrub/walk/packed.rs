@@ -4,10 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
 use uuid::Uuid;
 
 use super::Walk;
@@ -16,7 +17,7 @@ use crate::scrub::property::Class;
 /// Bytes that a packed part may unpack into.
 const MAX_UNPACKED: u64 = 64 << 20;
 /// Signs of a run that is tried as base64 or hexadecimal digits.
-const MIN_PACKED: usize = 16;
+const MIN_PACKED: usize = 11;
 /// Letters that make a text of bytes among others.
 const MIN_TEXT: usize = 4;
 
@@ -24,6 +25,8 @@ const MIN_TEXT: usize = 4;
 enum Content {
     Certificate,
     Gzip,
+    /// Compressed without the head of gzip; what is inside.
+    Zlib(Vec<u8>),
     Text(String),
     /// Text of two bytes a unit, little-endian.
     Wide(String),
@@ -38,6 +41,9 @@ impl Content {
         }
         if bytes.starts_with(&[0x1f, 0x8b, 8]) {
             return Self::Gzip;
+        }
+        if let Some(plain) = inflated(bytes) {
+            return Self::Zlib(plain);
         }
         if let Some(text) = wide_text(bytes) {
             return Self::Wide(text);
@@ -57,6 +63,16 @@ fn is_certificate(bytes: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
+    let [0x78, second, ..] = bytes else { return None };
+    if !(0x7800 | u16::from(*second)).is_multiple_of(31) {
+        return None;
+    }
+    let mut plain = Vec::new();
+    ZlibDecoder::new(bytes).take(MAX_UNPACKED).read_to_end(&mut plain).ok()?;
+    Some(plain).filter(|plain| !plain.is_empty())
 }
 
 fn is_readable(text: &str) -> bool {
@@ -85,6 +101,12 @@ impl Walk<'_> {
         match Content::of(bytes) {
             Content::Certificate => self.visitor.certificate(&self.place, bytes),
             Content::Gzip => self.gzip(class, bytes),
+            Content::Zlib(plain) => {
+                let replaced = self.bytes(class, &plain)?;
+                let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
+                packer.write_all(&replaced).ok()?;
+                packer.finish().ok()
+            }
             Content::Text(text) => self.text(class, &text).map(String::into_bytes),
             Content::Wide(text) => self.text(class, &text).map(|text| to_wide(&text)),
             Content::Guid => {
@@ -142,10 +164,9 @@ impl Walk<'_> {
         let mut out = String::with_capacity(text.len());
         let mut changed = false;
         let mut at = 0;
-        for range in candidates(text) {
+        // What is packed is known before, so that the text around it is not cut for nothing.
+        for (range, packed) in packed_in(text) {
             let part = text.get(range.clone()).unwrap_or_default();
-            // Whether something is packed there is known before, so that the text around it is not cut for nothing.
-            let Some(packed) = Packed::of(part) else { continue };
             changed |= self.push(class, text.get(at..range.start).unwrap_or_default(), &mut out);
             match self.bytes(class, &packed.bytes) {
                 Some(replaced) => {
@@ -162,6 +183,12 @@ impl Walk<'_> {
         changed.then_some(out)
     }
 
+    /// Replaces a text that is all one known GUID in base64.
+    pub(super) fn packed_guid(&mut self, text: &str) -> Option<String> {
+        let packed = Packed::of(text).filter(Packed::is_guid)?;
+        self.bytes(Class::Token, &packed.bytes).map(|bytes| packed.write(&bytes))
+    }
+
     fn push(&mut self, class: Class, text: &str, out: &mut String) -> bool {
         let replaced =
             if text.is_empty() { None } else { self.visitor.text(&self.place, class, text) };
@@ -171,28 +198,38 @@ impl Walk<'_> {
 }
 
 /// Bytes that stand in a text, and how.
-struct Packed<'t> {
+struct Packed {
     bytes: Vec<u8>,
-    part: &'t str,
-    is_hex: bool,
+    writing: Writing,
 }
 
-impl<'t> Packed<'t> {
+#[derive(Clone, Copy)]
+enum Writing {
+    Hex { upper: bool },
+    Base64 { alphabet: &'static alphabet::Alphabet, filled: bool },
+}
+
+impl Packed {
     /// Unpacks `part`, if something that a walk can follow is packed in it.
-    fn of(part: &'t str) -> Option<Self> {
-        let hex = unhex(part).map(|bytes| Self { bytes, part, is_hex: true });
+    fn of(part: &str) -> Option<Self> {
+        let upper = part.contains(|digit: char| digit.is_ascii_uppercase());
+        let hex = unhex(part).map(|bytes| Self { bytes, writing: Writing::Hex { upper } });
         let base64 = || {
-            let bytes = STANDARD.decode(part).ok()?;
-            Some(Self { bytes, part, is_hex: false })
+            let is_for_urls = part.contains(['-', '_']);
+            let alphabet = if is_for_urls { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
+            let filled = part.ends_with('=') || !is_for_urls && part.len().is_multiple_of(4);
+            let bytes = engine(alphabet, filled).decode(part).ok()?;
+            Some(Self { bytes, writing: Writing::Base64 { alphabet, filled } })
         };
-        hex.or_else(base64).filter(Self::is_worth_it)
+        let worthy = |packed: &Self| packed.is_worth_it(part);
+        hex.filter(worthy).or_else(|| base64().filter(worthy))
     }
 
-    fn is_worth_it(&self) -> bool {
+    fn is_worth_it(&self, part: &str) -> bool {
         match Content::of(&self.bytes) {
-            Content::Certificate | Content::Gzip | Content::Wide(_) => true,
+            Content::Certificate | Content::Gzip | Content::Zlib(_) | Content::Wide(_) => true,
             // Sixteen bytes in base64 with their filling are a GUID; digits are looked at as a hash.
-            Content::Guid => !self.is_hex && self.part.ends_with("=="),
+            Content::Guid => part.ends_with("=="),
             // Words in a row make some bytes too, but those are hardly ever text.
             Content::Text(text) => text.len() >= 8 && text.is_ascii() || text.len() >= 16,
             Content::Other => false,
@@ -204,13 +241,49 @@ impl<'t> Packed<'t> {
     }
 
     fn write(&self, bytes: &[u8]) -> String {
-        if !self.is_hex {
-            return STANDARD.encode(bytes);
+        match self.writing {
+            Writing::Base64 { alphabet, filled } => engine(alphabet, filled).encode(bytes),
+            Writing::Hex { upper } => {
+                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                if upper { digits.to_ascii_uppercase() } else { digits }
+            }
         }
-        let upper = self.part.contains(|digit: char| digit.is_ascii_uppercase());
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        if upper { digits.to_ascii_uppercase() } else { digits }
     }
+}
+
+fn engine(alphabet: &alphabet::Alphabet, filled: bool) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_encode_padding(filled);
+    GeneralPurpose::new(alphabet, config)
+}
+
+/// Finds what is packed in a text.
+///
+/// A run of the signs of base64 is tried as a whole, then what lies between its punctuation, for `a/b` and `0xff` are glued too.
+fn packed_in(text: &str) -> Vec<(Range<usize>, Packed)> {
+    let is_packed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    let mut found = Vec::new();
+    for run in runs(text.as_bytes(), MIN_PACKED, is_packed) {
+        let filling =
+            text.as_bytes().iter().skip(run.end).take(2).take_while(|byte| **byte == b'=');
+        let run = run.start..run.end + filling.count();
+        let part = text.get(run.clone()).unwrap_or_default();
+        if let Some(packed) = Packed::of(part) {
+            found.push((run, packed));
+            continue;
+        }
+        let between =
+            runs(part.as_bytes(), MIN_PACKED, |byte| byte.is_ascii_alphanumeric() || byte == b'=');
+        for inner in between {
+            let word = part.get(inner.clone()).unwrap_or_default();
+            let start = inner.start + if word.starts_with("0x") { 2 } else { 0 };
+            let packed = part.get(start..inner.end).and_then(Packed::of);
+            found.extend(packed.map(|packed| (run.start + start..run.start + inner.end, packed)));
+        }
+    }
+    found
 }
 
 fn unhex(part: &str) -> Option<Vec<u8>> {
@@ -219,12 +292,6 @@ fn unhex(part: &str) -> Option<Vec<u8>> {
     let bytes: Option<Vec<u8>> =
         pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
     bytes.filter(|_| odd.is_empty())
-}
-
-/// Returns the runs of a text that may be base64 or hexadecimal digits.
-fn candidates(text: &str) -> Vec<Range<usize>> {
-    let is_packed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    runs(text.as_bytes(), MIN_PACKED, is_packed)
 }
 
 /// Returns the runs of at least `min` bytes that satisfy `wanted`.
@@ -262,4 +329,51 @@ fn strings(bytes: &[u8]) -> Vec<(Range<usize>, bool)> {
         at = end.max(at + 1);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    use super::*;
+    use crate::scrub::{Facts, Form, Part, scrub};
+
+    #[track_caller]
+    fn check(text: &str) {
+        let mut scrubbed = text.to_owned();
+        let found: Vec<String> = packed_in(text)
+            .into_iter()
+            .map(|(_, packed)| String::from_utf8_lossy(&packed.bytes).into_owned())
+            .collect();
+        assert!(found.iter().any(|found| found.contains("ann@contoso.com")), "{text}: {found:?}");
+        scrub(&mut [Part::new("a", Form::Text, &mut scrubbed)], &Facts::default()).unwrap();
+        assert_eq!(scrubbed.len(), text.len());
+        for (_, packed) in packed_in(&scrubbed) {
+            let left = String::from_utf8_lossy(&packed.bytes).into_owned();
+            assert!(left.ends_with("@zazawaq.com") || !left.contains("contoso"), "{left}");
+        }
+        assert_ne!(scrubbed, text);
+    }
+
+    #[test]
+    fn what_is_packed_is_found_however_it_is_glued_to_its_surroundings() {
+        let packed = STANDARD.encode("?ann@contoso.com?>");
+        let for_urls = URL_SAFE_NO_PAD.encode("?ann@contoso.com?>~");
+        let hex: String = "ann@contoso.com".bytes().map(|byte| format!("{byte:02X}")).collect();
+        check(&format!("data={packed}"));
+        check(&format!("state={for_urls}&x"));
+        check(&format!("(0x{hex})"));
+        check(&format!("/blob/{hex}/end"));
+    }
+
+    #[test]
+    fn words_are_not_taken_for_something_packed() {
+        for text in [
+            "ProhibitSendReceiveQuota and IncludeInGarbageCollection",
+            "System.Management.Automation.PSCustomObject",
+            "Export-PublicFolderStatistics_LastModificationTime/deadbeef",
+        ] {
+            assert_eq!(packed_in(text).len(), 0, "{text}");
+        }
+    }
 }
