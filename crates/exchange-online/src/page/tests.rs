@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// Reads a body in pieces of so many bytes.
@@ -107,4 +109,57 @@ fn the_link_is_known_as_soon_as_it_came() {
     let mut reader = PageReader::default();
     reader.feed(br#"{"@odata.nextLink":"  ","value":["#, &mut rows).unwrap();
     assert_eq!(reader.link(), None);
+}
+
+/// Pieces of JSON and of what is nearly JSON.
+fn scraps() -> impl Strategy<Value = String> {
+    let scrap = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\"value\":[",
+        "\"value\"",
+        "\"a\":",
+        "\"b\":\"x\"",
+        "{}",
+        "{\"A\":1}",
+        "null",
+        "1",
+        "true",
+        " ",
+        "\n",
+        "\"@odata.nextLink\":\"l\"",
+        "\"s\"",
+        "\\u0041",
+    ]);
+    prop::collection::vec(scrap, 0..14).prop_map(|scraps| scraps.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn whatever_comes_is_judged_in_pieces_as_it_is_as_a_whole(
+        inside in scraps(),
+        framed in any::<bool>(),
+        size in 1_usize..5,
+    ) {
+        let body = if framed { format!("{{\"value\":[{inside}]}}") } else { inside };
+        let whole = Answer::parse(200, body.as_bytes());
+        match (whole, read(body.as_bytes(), size)) {
+            (Ok(whole), Ok((rows, _, answer))) => {
+                let mut values: Vec<_> = rows.into_iter().map(|row| row.value).collect();
+                values.extend(answer.rows);
+                prop_assert_eq!(values, whole.rows, "{}", body);
+                prop_assert_eq!(answer.next_link, whole.next_link, "{}", body);
+            }
+            (Err(_), Err(_)) => {}
+            (whole, pieces) => prop_assert!(false, "{body}: {whole:?}, {pieces:?}"),
+        }
+    }
 }
