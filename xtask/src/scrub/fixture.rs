@@ -168,14 +168,14 @@ pub(crate) fn check_folders(folders: &[PathBuf], words: &[String]) -> Result<Che
         checked.add(folder, check_fixture(&fixture, words));
     }
     // The files themselves too: what no reader of fixtures looks at, such as comments, is shared all the same.
-    for (path, _) in &files {
+    for (path, below) in &files {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let in_fixture = path.parent().is_some_and(|folder| fixtures.contains(folder));
         let mut checker = Checker::new(words, BTreeSet::new());
-        checker.raw(&name, name.as_bytes());
+        checker.raw(&name, below.to_string_lossy().as_bytes());
         checker.raw(&name, &bytes);
         if !in_fixture || name == "session.toml" {
             let text = String::from_utf8_lossy(&bytes).into_owned();

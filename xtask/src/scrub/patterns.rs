@@ -87,7 +87,7 @@ struct Scan<'t> {
 type Recogniser = (Kind, fn(Scan<'_>, usize) -> Option<Range<usize>>);
 
 /// In the order in which they are tried: what is longer or more certain comes first.
-const WORDS: [Recogniser; 14] = [
+const WORDS: [Recogniser; 16] = [
     (Kind::Secret, |scan, at| scan.assigned(at, |class| class == Class::Secret)),
     (Kind::Name, |scan, at| scan.distinguished(at)),
     (Kind::Guid, |scan, at| scan.guid(at)),
@@ -95,6 +95,7 @@ const WORDS: [Recogniser; 14] = [
     (Kind::SignedToken, |scan, at| scan.signed_token(at)),
     (Kind::Host, |scan, at| scan.host_of_url(at)),
     (Kind::Address, |scan, at| scan.address(at)),
+    (Kind::Phone, |scan, at| scan.phone_in_groups(at)),
     (Kind::Ipv6, |scan, at| scan.ipv6(at)),
     (Kind::Ipv4, |scan, at| scan.ipv4(at)),
     (Kind::Host, |scan, at| scan.host(at)),
@@ -102,6 +103,7 @@ const WORDS: [Recogniser; 14] = [
     (Kind::Name, |scan, at| scan.account(at)),
     (Kind::Hash, |scan, at| scan.hash(at)),
     (Kind::Name, |scan, at| scan.assigned(at, |class| class == Class::Host)),
+    (Kind::Name, |scan, at| scan.listed(at)),
 ];
 
 impl Scan<'_> {
@@ -251,6 +253,10 @@ mod tests {
             &[(Kind::Name, "CONTOSO\\svc-idm"), (Kind::Path, "C:\\Users\\annm\\x")],
         );
         check("in /home/annm/ca.pem, but /adminapi/beta", &[(Kind::Path, "/home/annm/ca.pem")]);
+        check(
+            "Guid=1, DisplayName=Ann Meyer, Alias=ann (x)",
+            &[(Kind::Name, "Ann Meyer"), (Kind::Name, "ann ")],
+        );
         check("[Server=EX01,RequestId=1]", &[(Kind::Name, "EX01")]);
     }
 
@@ -265,6 +271,10 @@ mod tests {
         check(
             "call +49 (30) 1234-567, at 2024-03-05T08:30:00+00:00",
             &[(Kind::Phone, "+49 (30) 1234-567")],
+        );
+        check(
+            "or 425) 555-0143 or 425-555-0143, not 123-456",
+            &[(Kind::Phone, "425) 555-0143"), (Kind::Phone, "425-555-0143")],
         );
         check("password=Secret1;user", &[(Kind::Secret, "Secret1")]);
     }

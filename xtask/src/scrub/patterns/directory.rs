@@ -45,6 +45,20 @@ impl Scan<'_> {
         (end > name + 1).then_some(name + 1..end)
     }
 
+    /// The value after the name of a property that holds names, in a list of properties.
+    pub(super) fn listed(self, at: usize) -> Option<Range<usize>> {
+        let name = self.run(at, is_word);
+        if self.get(name) != '=' || class_of(&self.text(at..name)) != Class::Name {
+            return None;
+        }
+        let ends = |sign: char| {
+            sign.is_control()
+                || matches!(sign, ',' | ';' | '&' | '(' | ')' | '[' | ']' | '|' | '"' | '…')
+        };
+        let end = self.run(name + 1, |sign| !ends(sign));
+        (end > name + 1).then_some(name + 1..end)
+    }
+
     /// A path from the root of a Unix file system.
     pub(super) fn rooted(self, at: usize) -> Option<Range<usize>> {
         let first = self.run(at + 1, is_word);

@@ -51,6 +51,23 @@ impl Scan<'_> {
         (long && mixed).then_some(at..end)
     }
 
+    /// Three, three and four digits, as numbers are written in North America.
+    pub(super) fn phone_in_groups(self, at: usize) -> Option<Range<usize>> {
+        let mut end = at;
+        for (group, len) in [3, 3, 4].into_iter().enumerate() {
+            let start = end;
+            let between = self.run(end, |sign| matches!(sign, '-' | '.' | ' ' | ')'));
+            if group > 0 && !(start + 1..=start + 2).contains(&between) {
+                return None;
+            }
+            end = self.run(between, |sign| sign.is_ascii_digit());
+            if end != between + len {
+                return None;
+            }
+        }
+        (!is_word(self.get(end))).then_some(at..end)
+    }
+
     pub(super) fn phone(self, at: usize) -> Option<Range<usize>> {
         if is_word(self.before(at)) {
             return None;
