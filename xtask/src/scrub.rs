@@ -17,6 +17,8 @@ mod planted;
 #[cfg(test)]
 mod properties;
 mod property;
+#[cfg(test)]
+mod relations;
 mod secrets;
 mod stand_in;
 mod text;
