@@ -139,3 +139,38 @@ fn both_sides_of_a_hybrid_organisation_are_simulated() {
     let count = |arguments: &[&str]| run(arguments, "").expect_code(0).lines.len();
     assert_eq!((count(&cloud), count(&own)), (5, 1));
 }
+
+#[test]
+fn every_command_works_in_the_cloud() {
+    let cloud = |words: &[&str], input: &str| {
+        run(&[&["--simulate=12", "--simulate-as", "Cloud"], words].concat(), input)
+    };
+    let report = cloud(&["check", "--json"], "").expect_code(0);
+    assert_eq!(report.last()["ok"], true);
+    let schema = cloud(&["schema"], "").expect_code(0);
+    assert!(schema.lines.iter().any(|line| line.to_string().contains("New-Mailbox")));
+    let imported = cloud(&["import", "--class", "UserMailbox", "--attributes", "Alias,Title"], "")
+        .expect_code(0);
+    let id = imported.of_type("object")[0]["id"].clone();
+    assert_eq!(imported.last()["type"], "complete");
+    let refused = cloud(&["import", "--class", "RemoteUserMailbox"], "").expect_code(2);
+    assert!(refused.lines.is_empty());
+    let input = [
+        json!({"ref": "a", "operation": "create", "attributes": {"Name": "Ann Example",
+            "UserPrincipalName": "ann@contoso.com", "EmailAddresses": ["ann@contoso.com"],
+            "_param_password": "Str0ng-enough!"}}),
+        json!({"ref": "b", "operation": "update", "id": id, "attributes": {"Title": "Lead"}}),
+        json!({"ref": "c", "operation": "delete", "id": id}),
+    ]
+    .map(|line| line.to_string())
+    .join("\n");
+    let planned = cloud(&["plan", "--input", "-"], &input).expect_code(1);
+    let exported = cloud(&["export", "--input", "-"], &input).expect_code(1);
+    let statuses = |run: &crate::support::Run| -> Vec<String> {
+        run.lines.iter().map(|line| line["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(statuses(&planned), ["planned", "planned", "refused"]);
+    assert_eq!(statuses(&exported), ["applied", "applied", "refused"]);
+    let domains = cloud(&["invoke", "Get-AcceptedDomain"], "").expect_code(0);
+    assert!(domains.lines.iter().any(|line| line["DomainName"] == "contoso.com"));
+}

@@ -218,36 +218,42 @@ async fn a_certificate_that_is_not_there_is_named_before_anything_is_sent() {
 
 #[tokio::test]
 async fn a_sign_in_that_fails_is_told_with_its_remedy() {
-    let check = async |settings: &dyn Fn(&Simulator) -> String, code: &str, remedy: &str| {
-        let options = SimOptions::default().mailboxes(1).infrastructure(Infrastructure::Cloud);
-        let simulator = Simulator::start(options).await.expect("a port is free");
-        let connector = open(&settings(&simulator)).await;
-        let error = connector.connect().await.expect_err("it is refused");
-        assert!(matches!(error, Error::SignIn { .. }), "{error:?}");
-        assert_eq!((error.exit_code(), error.is_retryable()), (4, false));
-        assert!(error.report().contains(code), "{}", error.report());
-        let report = connector.check().await;
-        let step = report.steps.iter().find(|step| step.status == CheckStatus::Failed);
-        let step = step.expect("a step fails");
-        assert_eq!(step.name, "authenticate");
-        assert!(step.remedy.as_deref().is_some_and(|found| found.contains(remedy)), "{step:?}");
-        simulator.close().await;
-    };
+    let check =
+        async |settings: &dyn Fn(&Simulator) -> String, status, code: &str, remedy: &str| {
+            let options = SimOptions::default().mailboxes(1).infrastructure(Infrastructure::Cloud);
+            let simulator = Simulator::start(options).await.expect("a port is free");
+            let connector = open(&settings(&simulator)).await;
+            let error = connector.connect().await.expect_err("it is refused");
+            assert!(matches!(error, Error::SignIn { .. }), "{error:?}");
+            assert_eq!((error.exit_code(), error.is_retryable()), (4, false));
+            let report = error.report();
+            assert!(report.contains(code) && report.contains(status), "{report}");
+            let outcome =
+                connector.export(operations(&[ann()])).collect::<Vec<_>>().await.remove(0);
+            let error = outcome.error.expect("it is not done");
+            assert_eq!((error.class.as_str(), error.retry.as_str()), ("denied", "never"));
+            let report = connector.check().await;
+            let step = report.steps.iter().find(|step| step.status == CheckStatus::Failed);
+            let step = step.expect("a step fails");
+            assert_eq!(step.name, "authenticate");
+            assert!(step.remedy.as_deref().is_some_and(|found| found.contains(remedy)), "{step:?}");
+            simulator.close().await;
+        };
     let plain = Simulator::settings_toml;
     let tenant = |simulator: &Simulator| {
         plain(simulator).replace("contoso.onmicrosoft", "other.onmicrosoft")
     };
-    check(&tenant, "AADSTS90002", "correct organization").await;
+    check(&tenant, "status 400", "AADSTS90002", "correct organization").await;
     let application = |simulator: &Simulator| {
         plain(simulator).replace(&simulator.application_id().to_string(), THUMBPRINT_ID)
     };
-    check(&application, "AADSTS700016", "correct application_id").await;
+    check(&application, "status 400", "AADSTS700016", "correct application_id").await;
     let secret =
         |simulator: &Simulator| plain(simulator).replace(simulator.application_secret(), "wrong");
-    check(&secret, "AADSTS7000215", "new secret").await;
+    check(&secret, "status 401", "AADSTS7000215", "new secret").await;
     let certificate =
         |simulator: &Simulator| simulator.settings_toml_certificate(&data("open.pfx"), THUMBPRINT);
-    check(&certificate, "AADSTS700027", "upload the certificate").await;
+    check(&certificate, "status 401", "AADSTS700027", "upload the certificate").await;
 }
 
 const THUMBPRINT_ID: &str = "9b9387fe-e1b1-4695-97bd-b0a0bebe7ce2";
