@@ -16,15 +16,18 @@ use crate::seed::Seed;
 ///
 /// With the feature `fixtures`, a test that needs no server is begun with one line:
 ///
-/// ```ignore
-/// #[tokio::test]
-/// async fn mailboxes_are_listed() {
-///     let replay = Replay::read("fixtures/mailboxes").unwrap();
-///     let pool = RunspacePool::open(replay.transport(), replay.shell(), replay.pool()).await.unwrap();
-///     // … what the recorded client did …
-///     pool.close().await;
-///     replay.finish().unwrap();
-/// }
+/// ```no_run
+/// # #[cfg(feature = "fixtures")]
+/// # async fn test() {
+/// use psrp_client::RunspacePool;
+/// use psrp_client::recording::Replay;
+///
+/// let replay = Replay::read("fixtures/mailboxes").unwrap();
+/// let pool = RunspacePool::open(replay.transport(), replay.shell(), replay.pool()).await.unwrap();
+/// // … what the recorded client did …
+/// pool.close().await;
+/// replay.finish().unwrap();
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Replay {

@@ -103,3 +103,38 @@ async fn messages_are_listed_without_the_password() {
     assert!(!sent.collect::<String>().contains("Pa55"), "{listed}");
     assert!(listed.lines().all(|line| line.contains("->") || line.len() < 260), "{listed}");
 }
+
+/// Runs two commands that have nothing to do with each other, one of them first.
+async fn two_commands(
+    exchange: Arc<dyn Exchange>,
+    shell: ShellOptions,
+    options: PoolOptions,
+    counts_first: bool,
+) -> Result<(), Error> {
+    let pool = RunspacePool::open(exchange, shell, options).await?;
+    for counts in [counts_first, !counts_first] {
+        match counts {
+            true => assert_eq!(numbers(pool.invoke(count(3)).await?).await?, [1, 2, 3]),
+            false => match numbers(pool.invoke(command("Get-Nothing")).await?).await {
+                Err(Error::Failed { .. }) => {}
+                other => other.map(drop)?,
+            },
+        }
+    }
+    pool.close().await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn independent_commands_change_places_where_that_is_allowed() {
+    let recorder = Arc::new(Recorder::new(Line(Server::new(Habits::default()))));
+    let seed = Arc::new(Seed::danger_predictable(7));
+    let options = PoolOptions::default().danger_seed(Arc::clone(&seed));
+    let shell = shell().ids(Arc::clone(&seed) as _);
+    two_commands(recorder.clone(), shell, options, true).await.unwrap();
+    for (order, may) in [(Order::Lenient, true), (Order::Strict, false)] {
+        let replay = Replay::new(recorder.recording(), 7, None, order).unwrap();
+        let done = two_commands(replay.transport(), replay.shell(), replay.pool(), false).await;
+        assert_eq!((done.is_ok(), replay.finish().is_ok()), (may, may), "{done:?}");
+    }
+}

@@ -13,8 +13,26 @@ use crate::xml::decode_text;
 
 /// An exchange that passes everything through and remembers it.
 ///
-/// What it remembers lies in memory, in clear, passwords of encrypted messages too where they are encrypted under a key that
-/// somebody has: [`recording`](Self::recording) hands it out, and whoever writes it down takes the secrets out first.
+/// What it remembers lies in memory, in clear: [`recording`](Self::recording) hands it out, and whoever writes it down takes out
+/// first what nobody else may see.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use wsman::client::{ClientOptions, Credentials, HttpClient, Recorder, ReplayTransport, ShellOptions, list_shells};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "http://ex01.contoso.com:5985/wsman";
+/// let credentials = Credentials::negotiate("CONTOSO\\svc-idm", std::env::var("EXCHANGE_PASSWORD")?);
+/// let recorder = Recorder::new(HttpClient::new(ClientOptions::new(url, credentials))?);
+/// let shells = list_shells(&recorder, &ShellOptions::new(url)).await?;
+///
+/// // From here on no server is needed.
+/// let replay = ReplayTransport::new(recorder.recording());
+/// assert_eq!(list_shells(&replay, &ShellOptions::new(url)).await?.len(), shells.len());
+/// replay.finish()?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Beyond [`limit`](Self::limit) bytes nothing more is remembered; [`is_full`](Self::is_full) tells.
 pub struct Recorder<E> {

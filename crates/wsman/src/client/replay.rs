@@ -173,15 +173,15 @@ impl ReplayTransport {
         sleep_until(origin + answered.saturating_sub(first)).await;
     }
 
-    /// Waits until whoever has asked for something that was answered earlier has its answer, and could act on it. Timers are
-    /// coarser than the times of a recording.
+    /// Waits until what was sent and answered before this answer has been, for a moment: timers are coarser than the times of a
+    /// recording.
     async fn wait_for_others(&self, index: usize) {
+        let end = Instant::now() + SETTLING;
         loop {
             let moved = self.moved.notified();
-            if self.script().is_next(index) {
+            if self.script().is_next(index) || timeout_at(end, moved).await.is_err() {
                 return;
             }
-            moved.await;
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
@@ -205,7 +205,7 @@ impl ReplayTransport {
     }
 }
 
-/// How long a request waits for those that were sent before it: tasks that were ready together run in any order.
+/// How long a request, or an answer, waits for those that came before it: tasks that were ready together run in any order.
 const SETTLING: Duration = Duration::from_millis(100);
 
 /// How often other tasks may run between two answers.

@@ -186,16 +186,26 @@ impl Script {
         self.set(index, State::Over);
     }
 
-    /// Tells whether everything that was answered before this exchange has been answered by now.
+    /// Tells whether everything that was answered before this exchange has been answered by now; in the lenient order,
+    /// everything of its command.
     #[must_use]
     pub fn may_answer(&self, index: usize) -> bool {
-        self.answered_before(index).all(|one| one.optional || one.state == State::Over)
+        let lane = self.expected.get(index).map(|one| &one.read.lane);
+        self.answered_before(index).all(|one| {
+            let elsewhere = self.order == Order::Lenient && Some(&one.read.lane) != lane;
+            elsewhere || one.optional || one.state == State::Over
+        })
     }
 
-    /// Tells whether nothing is under way that was answered before this exchange.
+    /// Tells whether nothing is under way that was answered before this exchange, and nothing is still to come that was sent
+    /// before its answer.
     #[must_use]
     pub fn is_next(&self, index: usize) -> bool {
+        let Some(own) = self.exchange(index) else { return true };
+        let sent_before = self.recording.exchanges.iter().zip(&self.expected);
+        let sent_before = sent_before.filter(|(exchange, _)| exchange.sent < own.answered);
         self.answered_before(index).all(|one| one.state != State::UnderWay)
+            && sent_before.map(|(_, one)| one).all(|one| one.optional || one.state != State::Unused)
     }
 
     /// What was answered before this exchange.
