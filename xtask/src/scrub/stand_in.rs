@@ -41,11 +41,6 @@ impl StandIns {
         *self.guids.entry(guid).or_insert_with(|| Uuid::from_u128(next << 96 | GUID_TAIL))
     }
 
-    /// Returns the GUID that stands in for `guid`, if it was met before.
-    pub(super) fn known_guid(&self, guid: Uuid) -> Option<Uuid> {
-        self.guids.get(&guid).copied()
-    }
-
     /// Returns what stands in for one sub-authority of a domain's SID: `1`, zeros and a count, a number of the same length
     /// that fits into 32 bits.
     pub(super) fn authority(&mut self, digits: &str) -> String {
@@ -56,7 +51,8 @@ impl StandIns {
             return found.clone();
         }
         let count = self.authority_counts.entry(digits.len()).or_default();
-        let drawn = format!("1{count:0width$}", width = digits.len() - 1);
+        let first = 10_u64.saturating_pow(u32::try_from(digits.len() - 1).unwrap_or(u32::MAX));
+        let drawn = format!("{}", first.saturating_add(*count));
         *count += 1;
         self.authorities.insert(digits.to_owned(), drawn.clone());
         drawn
@@ -234,9 +230,10 @@ pub(super) fn is_stand_in_guid(guid: Uuid) -> bool {
     guid.as_u128() & (u128::MAX >> 32) == GUID_TAIL || is_public_guid(guid)
 }
 
-/// True for a sub-authority that stands in for another.
+/// True for a sub-authority that stands in for another. Short ones are numbers of accounts, and tell nothing without the
+/// domain before them.
 pub(super) fn is_stand_in_authority(digits: &str) -> bool {
-    digits.len() < 4 || digits.starts_with("10")
+    digits.len() < 7 || digits.starts_with("10")
 }
 
 /// True for an address that names no host of anybody's: of the ranges for documentation, of this host, reserved, or a mask.
@@ -313,6 +310,17 @@ mod tests {
         assert_ne!(drawn.guid(Uuid::from_u128(7)), first);
         assert_eq!(drawn.guid(Uuid::nil()), Uuid::nil());
         assert!(is_stand_in_guid(first) && !is_stand_in_guid(original));
+    }
+
+    #[test]
+    fn numbers_of_many_accounts_keep_their_length_and_differ() {
+        let mut drawn = StandIns::default();
+        let stand_ins: HashSet<String> =
+            (1_100..9_000).map(|number: u32| drawn.authority(&number.to_string())).collect();
+        assert_eq!(stand_ins.len(), 7_900);
+        assert!(stand_ins.iter().all(|stand_in| stand_in.len() == 4));
+        assert_eq!(drawn.authority("3004336348"), "1000000000");
+        assert_eq!(drawn.authority("512"), "512");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Dictionary {
     pub(super) fn hash(&mut self, text: &str) -> String {
         match Uuid::parse_str(text) {
             Ok(guid) if text.len() == 32 && self.kept.contains(&guid) => text.to_owned(),
-            Ok(guid) if text.len() == 32 && self.stand_ins.known_guid(guid).is_some() => {
+            Ok(guid) if text.len() == 32 && self.seen.contains(&guid) => {
                 self.stand_ins.guid(guid).simple().to_string()
             }
             _ => self.stand_ins.hash(text),
