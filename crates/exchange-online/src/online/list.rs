@@ -133,6 +133,8 @@ struct Page {
     head: RestAnswer,
     body: Option<RestBody>,
     reader: PageReader,
+    /// Since when a row is waited for: pieces that make none are no progress.
+    waiting: Option<Instant>,
 }
 
 impl Page {
@@ -147,7 +149,8 @@ impl Page {
             None => std::mem::take(&mut self.head.body).into(),
             Some(body) => {
                 let limit = service.options.stall_timeout;
-                match tokio::time::timeout(limit, body.next()).await {
+                let end = *self.waiting.get_or_insert_with(Instant::now) + limit;
+                match tokio::time::timeout_at(end, body.next()).await {
                     Err(_) => return Err(stalled(job, limit)),
                     Ok(None) => return Ok(None),
                     Ok(Some(Err(error))) => return Err(OnlineError::NoAnswer(error).into()),
@@ -159,6 +162,9 @@ impl Page {
         if !piece.is_empty() {
             check_type(&self.head).map_err(OnlineError::Answer)?;
             self.reader.feed(&piece, &mut rows).map_err(OnlineError::Answer)?;
+        }
+        if !rows.is_empty() {
+            self.waiting = None;
         }
         Ok(Some(rows))
     }
@@ -188,7 +194,7 @@ impl Fetch {
             let limit = service.options.stall_timeout;
             match tokio::time::timeout(limit, service.open(&job, address)).await {
                 Ok(Ok(RestStream { answer: head, more: body })) => {
-                    Ok(Page { head, body, reader: PageReader::default() })
+                    Ok(Page { head, body, reader: PageReader::default(), waiting: None })
                 }
                 Ok(Err(error)) => Err(Failure::Online(error)),
                 Err(_) => Err(stalled(&job, limit)),

@@ -154,6 +154,23 @@ async fn a_page_that_goes_on_breaking_off_ends_the_list_in_an_error() {
     assert!(outcome.end.is_some() && outcome.names == ["x"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn pieces_that_make_no_row_are_no_progress() {
+    // A byte every ten minutes, for ever.
+    let trickle = stream::unfold((), |()| async {
+        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+        Some((Ok(Bytes::from_static(b" ")), ()))
+    });
+    let begun = stream::iter([Ok(Bytes::from(format!("{{\"value\":[{},", row(1))))]);
+    let service = Pieces::new([Box::pin(begun.chain(trickle)) as RestBody]);
+    let start = tokio::time::Instant::now();
+    let outcome = run(&service.online(), all_mailboxes()).await;
+    assert_eq!(outcome.names, ["n1"]);
+    let end = outcome.end.expect("it does not end well");
+    assert!(matches!(end, exchange_cmdlets::TransportError::Stalled { .. }), "{end:?}");
+    assert_eq!(start.elapsed().as_secs(), 9600);
+}
+
 #[tokio::test]
 async fn a_page_that_is_not_what_it_should_be_ends_the_list_in_an_error() {
     for (pieces, reason) in [
