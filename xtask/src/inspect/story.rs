@@ -11,10 +11,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use exchange_connector::exchange_online::recording::{RecordedRest, RestRecording};
 use toml::{Table, Value};
+use wsman::Response;
 use wsman::fixture::Fixture;
 use wsman::recording::{RecordedAnswer, RecordedExchange};
 
-use self::words::{answer_of, message_of, request_of};
+use self::words::{answer_of, fault_of, message_of, request_of};
 use super::envelope::Envelope;
 use super::traffic::{Arrived, Traffic};
 use super::tree::Tree;
@@ -234,16 +235,19 @@ impl Story {
         let told = match &exchange.answer {
             RecordedAnswer::Envelope { status, envelope } => {
                 let request = Tree::parse(&exchange.request).ok();
-                let told = read.as_ref().map_or_else(
-                    || NO_ENVELOPE.to_owned(),
-                    |read| answer_of(read, request.and_then(|tree| verb_in(&tree)).as_deref()),
-                );
+                let verb = request.and_then(|tree| verb_in(&tree));
+                let parsed = wsman::parse_response(envelope.as_bytes());
+                let told = match parsed.map(|reply| reply.response) {
+                    Ok(Response::Fault(fault)) => fault_of(&fault, verb.as_deref()),
+                    _ => read.as_ref().map_or_else(|| NO_ENVELOPE.to_owned(), answer_of),
+                };
                 let status =
                     if *status == 200 { String::new() } else { format!("HTTP {status}, ") };
                 format!("server {told} ({status}{}, after {took})", size(envelope.len()))
             }
             RecordedAnswer::Failure(failure) => {
-                let fields = failure.fields.iter().map(|(name, value)| format!(", {name} {value}"));
+                let fields = failure.fields.iter().filter(|(_, value)| !value.is_empty());
+                let fields = fields.map(|(name, value)| format!(", {name} {value}"));
                 let fields: String = fields.collect();
                 format!("failed after {took}: {}{fields}: {}", failure.kind, failure.message)
             }

@@ -14,7 +14,7 @@ use super::*;
 
 fn envelope(action: &str, body: &str) -> String {
     format!(
-        "<s:Envelope xmlns:s='u' xmlns:r='v'><s:Header><s:Action>u/{action}</s:Action><s:ResourceURI>u/powershell/x</s:ResourceURI>\
+        "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' xmlns:r='http://schemas.microsoft.com/wbem/wsman/1/windows/shell'><s:Header><s:Action>u/{action}</s:Action><s:ResourceURI>u/powershell/x</s:ResourceURI>\
          <s:Selector Name='ShellId'>A</s:Selector></s:Header><s:Body>{body}</s:Body></s:Envelope>"
     )
 }
@@ -61,7 +61,7 @@ fn fixture() -> Fixture {
     let objects: String =
         (0..5).map(|_| format!("<r:Stream Name='stdout'>{object}</r:Stream>")).collect();
     let fault = "<s:Fault><s:Code><s:Value>s:Receiver</s:Value></s:Code><s:Reason><s:Text>too slow</s:Text></s:Reason>\
-         <s:Detail><WSManFault Code='2150858793' Machine='ex01'/></s:Detail></s:Fault>";
+         <s:Detail><WSManFault xmlns='http://schemas.microsoft.com/wbem/wsman/1/wsmanfault' Code='2150858793' Machine='ex01'/></s:Detail></s:Fault>";
     let recording = Recording::new(vec![
         exchange(1, 9, command, answered(200, envelope("CommandResponse", "<r:CommandResponse/>"))),
         exchange(2, 12_345, receive(), answered(500, envelope("fault", fault))),

@@ -3,8 +3,7 @@
 use psrp::message::Message;
 use psrp::{Body, ErrorRecord};
 use psrp_client::recording::describe;
-use serde_json::Value;
-use wsman::{Advice, FaultCode, Verb};
+use wsman::{Advice, Fault, Verb};
 
 use crate::inspect::envelope::Envelope;
 
@@ -37,11 +36,8 @@ fn verb_of(envelope: &Envelope) -> String {
     action.rsplit('/').next().unwrap_or(action).to_owned()
 }
 
-/// Says what a server answers to a request of this verb.
-pub(super) fn answer_of(envelope: &Envelope, verb: Option<&str>) -> String {
-    if let Some(fault) = envelope.fact("fault") {
-        return fault_of(fault, verb);
-    }
+/// Says what a server answers, unless it is a fault.
+pub(super) fn answer_of(envelope: &Envelope) -> String {
     let body = envelope.text("body").unwrap_or("nothing");
     let told = match body {
         "Shell" | "ResourceCreated" => "has opened it",
@@ -60,28 +56,24 @@ pub(super) fn answer_of(envelope: &Envelope, verb: Option<&str>) -> String {
     format!("{told}{}", state.unwrap_or_default())
 }
 
-/// A fault with what it means for the client.
-fn fault_of(fault: &Value, verb: Option<&str>) -> String {
-    let part =
-        |name: &str| fault.get(name).and_then(Value::as_str).map(str::trim).unwrap_or_default();
-    let Some(code) = FaultCode::parse(part("wsman_code")) else {
-        return format!("refuses: {}", part("reason"));
-    };
-    let name = code.name().map(|name| format!(" {name}")).unwrap_or_default();
-    let machine = match part("wsman_machine") {
-        "" => String::new(),
-        machine => format!(" on {machine}"),
-    };
-    let advice = match verb.and_then(verb_named).map(|verb| code.advice(verb)) {
+/// Says what a fault means for the client.
+pub(super) fn fault_of(fault: &Fault, verb: Option<&str>) -> String {
+    let code = fault.code.map(|code| {
+        let name = code.name().map(|name| format!(" {name}")).unwrap_or_default();
+        format!(" {}{name}", code.get())
+    });
+    let code = code.or_else(|| fault.subcode.as_ref().map(|code| format!(" {code}")));
+    let machine = fault.machine.as_ref().map(|machine| format!(" on {machine}"));
+    let advice = match verb.and_then(verb_named).map(|verb| fault.advice(verb)) {
         Some(Advice::Repeat) => "which only means: ask again",
         Some(Advice::Later) => "so nothing happened, and it may be asked again later",
         Some(Advice::NewShell) => "so the shell is lost",
         Some(Advice::NewConnection) => "so another connection is needed",
         Some(Advice::Unknown) => "so nobody knows whether it was done",
-        Some(Advice::Never) => "and would again",
-        _ => "which is a fault that is not known",
+        _ => "which asking again alone does not cure",
     };
-    format!("refuses with fault {}{name}{machine}, {advice}: {}", code.get(), part("reason"))
+    let (code, machine) = (code.unwrap_or_default(), machine.unwrap_or_default());
+    format!("refuses with fault{code}{machine}, {advice}: {}", fault.text())
 }
 
 fn verb_named(name: &str) -> Option<Verb> {
