@@ -85,6 +85,8 @@ pub(crate) struct Task {
     pub(crate) command: Vec<String>,
     /// The settings, TOML.
     pub(crate) settings: String,
+    /// The file that they are of, if they are of one: paths in it begin at its folder.
+    pub(crate) config: Option<PathBuf>,
     /// What the command reads.
     pub(crate) input: Option<String>,
     /// A name for what happens.
@@ -119,6 +121,7 @@ impl Record {
         let task = Task {
             command,
             settings: settings::inlined(&read(config)?, config.parent())?,
+            config: Some(config.clone()),
             input: self.input.as_deref().map(read).transpose()?,
             scenario: folder.unwrap_or_default(),
             product: self.product.clone(),
@@ -143,7 +146,11 @@ impl Task {
 
     async fn record_here(&self, seed: u64) -> Result<Session> {
         let scenario = Scenario::read(&self.command)?;
-        let settings = Settings::from_toml_str(&self.settings).context("the settings")?;
+        let settings = match &self.config {
+            Some(file) => Settings::from_file(file),
+            None => Settings::from_toml_str(&self.settings),
+        };
+        let settings = settings.context("the settings")?;
         let seed = Arc::new(Seed::danger_predictable(seed));
         let now = SystemTime::now();
         let started = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -184,7 +191,10 @@ impl Task {
         let mut manifest = Manifest::default();
         manifest.scenario = self.scenario.clone();
         manifest.product = self.product.clone();
-        manifest.build = self.build.clone();
+        manifest.build = match self.build.as_str() {
+            "" => version(&said.output()).unwrap_or_default(),
+            known => known.to_owned(),
+        };
         manifest.date = OffsetDateTime::from(now).date().to_string();
         manifest.started = started;
         manifest.seed = seed.number();
@@ -202,6 +212,12 @@ impl Task {
             client_ids: seed.issued(),
         })
     }
+}
+
+/// The version that the report of a check names.
+fn version(output: &str) -> Option<String> {
+    let report: serde_json::Value = serde_json::from_str(output.lines().next()?).ok()?;
+    Some(report.get("version")?.as_str()?.to_owned())
 }
 
 type Listener = Recorder<Arc<dyn Exchange>>;

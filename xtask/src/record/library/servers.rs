@@ -141,6 +141,7 @@ fn task<'a>(
     Ok(Task {
         command,
         settings: table.to_string(),
+        config: None,
         input: (!input.is_empty()).then(|| input.join("\n") + "\n"),
         scenario: session.name.to_owned(),
         product: product.to_owned(),
