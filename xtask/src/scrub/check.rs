@@ -181,6 +181,14 @@ impl Checker {
         if let Some(kind) = finding {
             self.report(place, kind, text);
         }
+        let packed = text.split_once(' ').and_then(|(_, rest)| STANDARD.decode(rest).ok());
+        if let Some(bytes) = packed.filter(|_| class == Class::Credentials) {
+            self.words_in(place, &String::from_utf8_lossy(&bytes));
+        }
+        // What stands beside what is opaque, such as the realm of a challenge and the domain of a cookie.
+        if matches!(class, Class::Credentials | Class::Cookie) {
+            self.patterns_in(place, Class::Free, &text.chars().collect::<Vec<_>>());
+        }
     }
 }
 

@@ -278,12 +278,14 @@ fn attachments(values: &Values) -> [(&'static str, String); 4] {
         values["output: line"]
     );
     let http = format!(
-        "POST {} HTTP/1.1\nAuthorization: {}\nProxy-Authorization: {}\nCookie: {}\n\
+        "POST {} HTTP/1.1\nAuthorization: {}\nProxy-Authorization: {}\nCookie: {}; domain={}\nWWW-Authenticate: Basic realm=\"{}\"\n\
          Content-Type: application/x-www-form-urlencoded\n\ngrant_type=client_credentials&{}",
         values["http: tenant in url"],
         values["http: bearer token"],
         values["http: basic"],
         values["http: cookie"],
+        values["http: domain of a cookie"],
+        values["http: realm of a challenge"],
         values["http: client secret"],
     );
     [
