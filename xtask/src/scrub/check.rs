@@ -215,6 +215,7 @@ impl Visitor for Checker {
         if !is_stand_in_certificate(der) {
             self.report(place, "certificate", "DER");
         }
+        self.words_in(place, &String::from_utf8_lossy(der));
         None
     }
 

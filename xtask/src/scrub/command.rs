@@ -82,13 +82,15 @@ impl Scrub {
 ///
 /// When something was found, or a fixture cannot be read.
 pub(crate) fn check(folders: &[PathBuf], words: &[String]) -> Result<()> {
-    let Checked { fixtures, findings } = check_folders(folders, words)?;
+    let Checked { fixtures, others, findings } = check_folders(folders, words)?;
     let report: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     crate::print(&report);
     if !findings.is_empty() {
         bail!("{} places hold what is no stand-in", findings.len());
     }
-    crate::print(&format!("{fixtures} fixtures hold nothing but stand-ins\n"));
+    crate::print(&format!(
+        "{fixtures} fixtures and {others} other files hold nothing but stand-ins\n"
+    ));
     Ok(())
 }
 

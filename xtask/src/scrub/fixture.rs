@@ -10,6 +10,7 @@ use wsman::fixture::Fixture;
 use wsman::recording::RecordedAnswer;
 
 use super::check::{Checker, DrawnIds, Finding};
+use super::file::File;
 use super::walk::Walk;
 use super::{Counts, Facts, Form, Part, scrub, walk_parts};
 
@@ -143,6 +144,8 @@ fn look_through(fixture: &Fixture, words: &[String], names: &[String]) -> Vec<Fi
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
     pub(crate) fixtures: usize,
+    /// Files that belong to no fixture.
+    pub(crate) others: usize,
     /// Each with the folder before its place.
     pub(crate) findings: Vec<Finding>,
 }
@@ -174,17 +177,14 @@ pub(crate) fn check_folders(folders: &[PathBuf], words: &[String]) -> Result<Che
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let in_fixture = path.parent().is_some_and(|folder| fixtures.contains(folder));
+        checked.others += usize::from(!in_fixture);
         let mut checker = Checker::new(words, BTreeSet::new());
         checker.raw(&name, below.to_string_lossy().as_bytes());
         checker.raw(&name, &bytes);
         if !in_fixture || name == "session.toml" {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let mut walk = Walk::new(&mut checker, &[]);
-            walk.within(name.as_str(), |walk| match form_of(&name) {
-                Form::Toml => walk.toml(&text),
-                Form::Json => walk.json(&text),
-                _ => walk.text(super::Class::Free, &text),
-            });
+            let mut file = File::read(path, Path::new(&name), 0)?;
+            let mut parts: Vec<Part<'_>> = file.parts().collect();
+            walk_parts(&mut Walk::new(&mut checker, &[]), &mut parts);
         }
         checked.add(path.parent().unwrap_or(path), checker.findings());
     }

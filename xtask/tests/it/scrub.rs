@@ -123,6 +123,9 @@ fn scrubbed_recordings_keep_their_structure_and_none_of_their_identifiers() {
             identifiers(&before).intersection(&identifiers(&after)).copied().collect();
         let left: Vec<&str> = left.into_iter().filter(|word| !PUBLIC.contains(word)).collect();
         assert_eq!(left, Vec::<&str>::new(), "{subject}");
+        let (clean, told) = check(&out, &[]);
+        assert!(clean, "{told}");
+        assert!(!check(&folder.join(subject), &[]).0, "{subject} as it was recorded");
     }
 }
 
@@ -160,7 +163,10 @@ fn plant(file: &Path, at: &str, secret: &str) {
 fn what_is_planted_into_the_files_of_a_fixture_is_found_and_named() {
     let folder = copied("planted");
     let (clean, told) = check(&folder, &[]);
-    assert!(clean && told.contains("1 fixtures hold nothing but stand-ins"), "{told}");
+    assert!(
+        clean && told.contains("1 fixtures and 0 other files hold nothing but stand-ins"),
+        "{told}"
+    );
     plant(&folder.join("settings.toml"), "hostname = \"", "hostname = \"mx.fabrikam.com\" #");
     plant(
         &folder.join("session.toml"),
