@@ -24,7 +24,7 @@ pub(super) const SIMULATOR: &[Listed] = &[
     Listed::simulator("simulator/sign-in/ntlm-wrong-password", &["check"]).settings(WRONG),
     Listed::simulator("simulator/sign-in/credssp", LOOK).by(CREDSSP),
     Listed::simulator("simulator/sign-in/credssp-wrong-password", LOOK).by(CREDSSP).settings(WRONG),
-    Listed::simulator("simulator/sign-in/kerberos-not-offered", LOOK)
+    Listed::simulator("simulator/sign-in/basic-not-offered", LOOK)
         .settings("authentication_method = \"Basic\"\n[endpoint]\nallow_unencrypted = true"),
     Listed::simulator("simulator/sign-in/nobody-listens", &["check"])
         .settings("[endpoint]\nurl = \"http://127.0.0.1:9/PowerShell/\""),
