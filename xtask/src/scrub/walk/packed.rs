@@ -12,6 +12,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use uuid::Uuid;
 
 use super::Walk;
+use super::streams::are_fragments;
 use crate::scrub::property::Class;
 
 /// Bytes that a packed part may unpack into.
@@ -24,6 +25,8 @@ const MIN_TEXT: usize = 4;
 /// What bytes hold.
 enum Content {
     Certificate,
+    /// Messages of PSRP.
+    Fragments,
     Gzip,
     /// Compressed without the head of gzip; what is inside.
     Zlib(Vec<u8>),
@@ -38,6 +41,9 @@ impl Content {
     fn of(bytes: &[u8]) -> Self {
         if is_certificate(bytes) {
             return Self::Certificate;
+        }
+        if are_fragments(bytes) {
+            return Self::Fragments;
         }
         if bytes.starts_with(&[0x1f, 0x8b, 8]) {
             return Self::Gzip;
@@ -100,6 +106,7 @@ impl Walk<'_> {
     pub(in crate::scrub) fn bytes(&mut self, class: Class, bytes: &[u8]) -> Option<Vec<u8>> {
         match Content::of(bytes) {
             Content::Certificate => self.visitor.certificate(&self.place, bytes),
+            Content::Fragments => self.fragments(bytes),
             Content::Gzip => self.gzip(class, bytes),
             Content::Zlib(plain) => {
                 let replaced = self.bytes(class, &plain)?;
@@ -227,7 +234,8 @@ impl Packed {
 
     fn is_worth_it(&self, part: &str) -> bool {
         match Content::of(&self.bytes) {
-            Content::Certificate | Content::Gzip | Content::Zlib(_) | Content::Wide(_) => true,
+            Content::Certificate | Content::Fragments | Content::Gzip => true,
+            Content::Zlib(_) | Content::Wide(_) => true,
             // Sixteen bytes in base64 with their filling are a GUID; digits are looked at as a hash.
             Content::Guid => part.ends_with("=="),
             // Words in a row make some bytes too, but those are hardly ever text.

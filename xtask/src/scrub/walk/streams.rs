@@ -70,6 +70,14 @@ impl Carrier {
     }
 }
 
+/// True for bytes that begin with the first fragment of a message.
+pub(super) fn are_fragments(bytes: &[u8]) -> bool {
+    let header = bytes.first_chunk().and_then(|header| FragmentHeader::from_bytes(header).ok());
+    let destination = bytes.get(FRAGMENT_HEADER_LEN..FRAGMENT_HEADER_LEN + 4);
+    header.is_some_and(|header| header.start && header.fragment_id == 0)
+        && matches!(destination, Some([1 | 2, 0, 0, 0]))
+}
+
 /// The bytes of one stream, and where they came from.
 #[derive(Debug, Default)]
 struct Stream {
@@ -189,6 +197,13 @@ impl Walk<'_> {
             edits.extend(changed.map(|changed| (read..stream.bytes.len(), changed)));
         }
         edits
+    }
+
+    /// Walks through fragments that stand elsewhere than in an envelope, such as in the packets of pipes.
+    pub(super) fn fragments(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let stream = Stream { bytes: bytes.to_vec(), pieces: Vec::new() };
+        let changed = self.stream(&stream, None, |_| None);
+        (!changed.is_empty()).then(|| cut(bytes, &changed, &(0..bytes.len())))
     }
 
     fn message(&mut self, id: u64, message: &[u8]) -> Option<Vec<u8>> {
