@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod record;
 mod scrub;
 
 use std::path::{Path, PathBuf};
