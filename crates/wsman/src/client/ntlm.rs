@@ -88,6 +88,8 @@ impl NtlmContext {
         let is_final = !waits.contains(&result.status);
         if is_final {
             self.sealing = Some(self.keys(&token)?);
+            // The password and the library's own copy of the key are not needed any more.
+            (self.credentials, self.ntlm) = (None, Ntlm::new());
         }
         Ok(Step { token, is_final })
     }

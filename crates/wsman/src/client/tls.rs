@@ -73,14 +73,13 @@ fn own(source: &CertificateSource, provider: &CryptoProvider) -> Result<Own, Err
             let keys = keys.iter().filter_map(|key| {
                 PrivateKeyDer::try_from(key.expose_secret()).ok().map(|key| key.clone_key())
             });
-            let chains =
+            let mut pairs =
                 keys.filter_map(|key| Some((own_first(certificates, &key, provider)?, key)));
-            let text = "it holds no certificate together with its private key";
-            let source = || io::Error::new(io::ErrorKind::InvalidData, text);
-            chains
-                .into_iter()
-                .next()
-                .ok_or_else(|| Error::ClientCertificate { path: name.into(), source: source() })
+            pairs.next().ok_or_else(|| {
+                let text = "it holds no certificate together with its private key";
+                let source = io::Error::new(io::ErrorKind::InvalidData, text);
+                Error::ClientCertificate { path: name.into(), source }
+            })
         }
     }
 }
