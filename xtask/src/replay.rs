@@ -199,7 +199,8 @@ const CLOSING: Duration = Duration::from_secs(120);
 
 /// The time of day at which the recording began.
 pub(crate) fn started(session: &Session) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(session.manifest.started)
+    let since = Duration::from_secs(session.manifest.started);
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
 fn compare(session: &Session, said: &Said, code: u8) -> Option<Mismatch> {
