@@ -1,5 +1,6 @@
 //! Which properties each cmdlet's objects have, where their values come from, and how they may be filtered.
 
+mod client_access;
 mod core;
 mod mailbox;
 mod organization;
@@ -28,6 +29,8 @@ pub enum View {
     RemoteMailbox,
     /// What `Get-User` gives.
     User,
+    /// What `Get-CASMailbox` gives.
+    ClientAccess,
 }
 
 /// What a property may depend on beside the recipient.
@@ -136,6 +139,8 @@ const fn stored(name: &'static str, filter: FilterRule, shape: Shape) -> Propert
     Property { name, filter, source: Source::Stored(shape) }
 }
 
+const VIEWS: [View; 4] = [View::Mailbox, View::RemoteMailbox, View::User, View::ClientAccess];
+
 impl View {
     const fn groups(self) -> [&'static [Property]; 4] {
         match self {
@@ -152,6 +157,7 @@ impl View {
                 core::DIRECTORY_OBJECT,
             ],
             Self::User => [user::PROPERTIES, &[], &[], core::DIRECTORY_OBJECT],
+            Self::ClientAccess => [client_access::PROPERTIES, &[], &[], core::DIRECTORY_OBJECT],
         }
     }
 
@@ -163,7 +169,7 @@ impl View {
     /// Returns a property by its name in any case.
     pub(crate) fn property(self, name: &str) -> Option<&'static Property> {
         static INDEX: LazyLock<HashMap<(View, String), &'static Property>> = LazyLock::new(|| {
-            [View::Mailbox, View::RemoteMailbox, View::User]
+            VIEWS
                 .into_iter()
                 .flat_map(|view| {
                     view.properties()
@@ -178,7 +184,7 @@ impl View {
     #[must_use]
     pub const fn shows(self, kind: RecipientKind) -> bool {
         match self {
-            Self::Mailbox => matches!(kind, RecipientKind::Mailbox(_)),
+            Self::Mailbox | Self::ClientAccess => matches!(kind, RecipientKind::Mailbox(_)),
             Self::RemoteMailbox => matches!(kind, RecipientKind::RemoteMailbox(_)),
             Self::User => true,
         }
@@ -189,6 +195,7 @@ impl View {
             Self::Mailbox => types::MAILBOX,
             Self::RemoteMailbox => types::REMOTE_MAILBOX,
             Self::User => types::USER,
+            Self::ClientAccess => types::CAS_MAILBOX,
         }
     }
 
@@ -205,7 +212,7 @@ impl View {
         scope: &Scope<'_>,
     ) -> Row {
         static NAMES: LazyLock<HashMap<&'static str, Arc<str>>> = LazyLock::new(|| {
-            [View::Mailbox, View::RemoteMailbox, View::User]
+            VIEWS
                 .into_iter()
                 .flat_map(View::properties)
                 .map(|property| (property.name, Arc::from(property.name)))
@@ -335,7 +342,7 @@ mod tests {
 
     #[test]
     fn no_view_has_a_property_twice() {
-        for view in [View::Mailbox, View::RemoteMailbox, View::User] {
+        for view in VIEWS {
             let mut seen = BTreeSet::new();
             for property in view.properties() {
                 assert!(

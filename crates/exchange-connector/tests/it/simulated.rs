@@ -412,3 +412,22 @@ async fn plain_user(site: &Site) -> String {
         .expect("there is an account without a mailbox")
         .to_owned()
 }
+
+#[tokio::test]
+async fn protocols_are_read_and_switched_by_their_own_cmdlets() {
+    for kind in [Infrastructure::OnPremises, Infrastructure::Cloud] {
+        let site = Site::start(SimOptions::default().mailboxes(60).infrastructure(kind)).await;
+        let request = || ImportRequest::new().attributes(["DisplayName", "OWAEnabled", "Title"]);
+        let before = site.objects(request()).await;
+        let enabled = |line: &Value| line.pointer("/attributes/OWAEnabled").cloned();
+        assert!(before.iter().all(|line| enabled(line) == Some(json!(true))), "{before:?}");
+        let id = before.first().and_then(|line| line.get("id")).cloned();
+        let change = json!({"operation": "update", "id": id, "attributes": {"OWAEnabled": false}});
+        assert_eq!(status(&site.export(&[change.clone()]).await), [Status::Applied]);
+        assert_eq!(status(&site.export(&[change]).await), [Status::Unchanged]);
+        let after = site.objects(request()).await;
+        let off = after.iter().filter(|line| enabled(line) == Some(json!(false)));
+        assert_eq!(off.map(|line| line.get("id").cloned()).collect::<Vec<_>>(), [id]);
+        site.end().await;
+    }
+}

@@ -44,7 +44,7 @@ const CMDLETS: [&str; 12] = [
 ];
 
 /// Parameters that the own servers' cmdlets have and the service's do not.
-const MISSING: [(&str, &[&str]); 3] = [
+const MISSING: [(&str, &[&str]); 4] = [
     (
         "New-Mailbox",
         &[
@@ -70,6 +70,7 @@ const MISSING: [(&str, &[&str]); 3] = [
             "UserPrincipalName",
         ],
     ),
+    ("Set-CASMailbox", &["ECPEnabled", "MAPIBlockOutlookNonCachedMode"]),
 ];
 
 /// A list of which pages are still to come.

@@ -1,4 +1,4 @@
-//! `Set-Mailbox`, `Set-RemoteMailbox` and `Set-User`.
+//! `Set-Mailbox`, `Set-RemoteMailbox`, `Set-User` and `Set-CASMailbox`.
 
 use std::sync::Arc;
 

@@ -53,6 +53,7 @@ fn describe(cmdlet: &'static Cmdlet) -> Description {
             Some(types::REMOTE_MAILBOX)
         }
         "Get-User" => Some(types::USER),
+        "Get-CASMailbox" => Some(types::CAS_MAILBOX),
         "Get-AcceptedDomain" => Some(types::ACCEPTED_DOMAIN),
         _ => None,
     };

@@ -238,6 +238,19 @@ const TABLE: &[(&str, &[&str])] = &[
              WindowsEmailAddress:smtp UMDtmfMap:multi",
         ],
     ),
+    ("Get-CASMailbox", &[READ, "OrganizationalUnit:text"]),
+    (
+        "Set-CASMailbox",
+        &[
+            IDENTITY,
+            WRITE,
+            "ActiveSyncEnabled:bool ActiveSyncSuppressReadReceipt:bool OWAEnabled:bool OWAforDevicesEnabled:bool ECPEnabled:bool \
+             PopEnabled:bool PopUseProtocolDefaults:bool PopSuppressReadReceipt:bool ImapEnabled:bool ImapUseProtocolDefaults:bool \
+             ImapSuppressReadReceipt:bool MAPIEnabled:bool MAPIBlockOutlookNonCachedMode:bool EwsEnabled:bool \
+             ShowGalAsDefaultView:bool ActiveSyncAllowedDeviceIDs:multi ActiveSyncBlockedDeviceIDs:multi EwsAllowList:multi \
+             EwsBlockList:multi",
+        ],
+    ),
     ("Get-AcceptedDomain", &["@Identity:id DomainController:text"]),
     ("Get-OrganizationConfig", &["DomainController:text"]),
     (

@@ -1,4 +1,4 @@
-//! `Get-Mailbox`, `Get-RemoteMailbox`, `Get-User`, `Get-AcceptedDomain` and `Get-OrganizationConfig`.
+//! `Get-Mailbox`, `Get-RemoteMailbox`, `Get-User`, `Get-CASMailbox`, `Get-AcceptedDomain` and `Get-OrganizationConfig`.
 
 use std::sync::Arc;
 use std::vec::IntoIter;

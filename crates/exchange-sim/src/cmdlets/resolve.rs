@@ -65,10 +65,11 @@ impl Exchange {
 
     /// Returns whether the recipient is the caller's kind of mailbox.
     pub(super) const fn view_of(cmdlet: &str) -> View {
-        // The noun decides: RemoteMailbox, Mailbox, User.
+        // The noun decides: RemoteMailbox, CASMailbox, Mailbox, User.
         let bytes = cmdlet.as_bytes();
         match bytes {
             [.., b'U', b's', b'e', b'r'] => View::User,
+            [.., b'C', b'A', b'S', b'M', b'a', b'i', b'l', b'b', b'o', b'x'] => View::ClientAccess,
             [
                 ..,
                 b'-',
@@ -120,6 +121,7 @@ mod tests {
         for (cmdlet, view) in [
             ("Get-User", View::User),
             ("Set-User", View::User),
+            ("Get-CASMailbox", View::ClientAccess),
             ("New-Mailbox", View::Mailbox),
             ("Disable-Mailbox", View::Mailbox),
             ("Enable-RemoteMailbox", View::RemoteMailbox),

@@ -286,7 +286,9 @@ impl Exchange {
     /// Begins a call: reads begin, writes are done unless they must be confirmed first.
     fn prepare(&mut self, bound: &Bound, session: &Session) -> Result<Prepared, CmdletError> {
         match bound.cmdlet {
-            "Get-Mailbox" | "Get-RemoteMailbox" | "Get-User" => self.begin_read(bound, session),
+            "Get-Mailbox" | "Get-RemoteMailbox" | "Get-User" | "Get-CASMailbox" => {
+                self.begin_read(bound, session)
+            }
             "Get-Command" => Ok(Prepared::Done(commands::list(bound))),
             "Get-Help" => Ok(Prepared::Done(commands::help(bound))),
             // The session defines no formats of its own.
@@ -322,7 +324,9 @@ impl Exchange {
         match bound.cmdlet {
             "New-Mailbox" | "New-RemoteMailbox" => self.create(bound, session),
             "Enable-Mailbox" | "Enable-RemoteMailbox" => self.enable(bound, session),
-            "Set-Mailbox" | "Set-RemoteMailbox" | "Set-User" => self.change(bound, session),
+            "Set-Mailbox" | "Set-RemoteMailbox" | "Set-User" | "Set-CASMailbox" => {
+                self.change(bound, session)
+            }
             "Disable-Mailbox" | "Disable-RemoteMailbox" => self.disable(bound, session),
             "Remove-Mailbox" | "Remove-RemoteMailbox" => self.remove(bound, session),
             "Get-AcceptedDomain" | "Get-OrganizationConfig" => {

@@ -66,6 +66,7 @@ fn shared(names: &'static [&'static str]) -> TypeNames {
             types::MAILBOX,
             types::REMOTE_MAILBOX,
             types::USER,
+            types::CAS_MAILBOX,
             types::ACCEPTED_DOMAIN,
             types::ORGANIZATION_CONFIG,
             types::MEASURE,

@@ -104,6 +104,14 @@ pub(crate) const REMOTE_MAILBOX: &[&str] = &[
     "Microsoft.Exchange.Data.ConfigurableObject",
     OBJECT,
 ];
+pub(crate) const CAS_MAILBOX: &[&str] = &[
+    directory!("Management.CASMailbox"),
+    directory!("Management.ADPresentationObject"),
+    directory!("ADObject"),
+    directory!("ADRawEntry"),
+    "Microsoft.Exchange.Data.ConfigurableObject",
+    OBJECT,
+];
 pub(crate) const USER: &[&str] = &[
     directory!("Management.User"),
     directory!("Management.OrgPersonPresentationObject"),
