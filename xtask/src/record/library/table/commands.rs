@@ -157,6 +157,9 @@ pub(super) const REMOTE: &[Listed] = &[
     Listed::simulator("simulator/hybrid/check", &["check"]).options(&["hybrid"]),
     Listed::simulator("simulator/hybrid/import", IMPORT).options(&["hybrid"]),
     Listed::simulator("simulator/hybrid/import-remote-users", &["import", "--class", "RemoteUserMailbox", "--attributes", ATTRIBUTES]).options(&["hybrid"]),
+    Listed::simulator("simulator/hybrid/import-remote-shared", &["import", "--class", "RemoteSharedMailbox", "--attributes", ATTRIBUTES]).options(&["hybrid"]).mailboxes(40),
+    Listed::simulator("simulator/hybrid/import-remote-rooms", &["import", "--class", "RemoteRoomMailbox", "--attributes", ATTRIBUTES]).options(&["hybrid"]).mailboxes(40),
+    Listed::simulator("simulator/hybrid/import-remote-equipment", &["import", "--class", "RemoteEquipmentMailbox", "--attributes", ATTRIBUTES]).options(&["hybrid"]).mailboxes(40),
     Listed::simulator("simulator/hybrid/create-new", EXPORT).options(&["hybrid"]).input(&[CREATE]),
     Listed::simulator("simulator/hybrid/create-enable", EXPORT)
         .options(&["hybrid"])

@@ -45,6 +45,8 @@ pub(super) const SIMULATOR: &[Listed] = &[
     sim_create("simulator/fault/create-drop-after", &["drop-after@Command:3"]),
     sim_create("simulator/fault/create-expired", &["expire@Command:3"]),
     sim_create("simulator/fault/create-busy", &["busy@Command:3"]),
+    sim_create("simulator/fault/create-throttled", &["busy@Command:3x0"]),
+    sim_create("simulator/fault/create-unavailable", &["http=503@Command:3x0"]),
     sim_create("simulator/fault/delete-lost", &["drop@Delete:1"]),
 ];
 
@@ -65,5 +67,6 @@ pub(super) const PEER: &[Listed] = &[
     peer("peer/fault/bad-signature", &["badsig@Receive:3"]),
     peer("peer/fault/unsolicited-401", &["unsolicited401@Command:2"]),
     peer_create("peer/fault/create-drop-after", &["drop-after@Command:3"]),
+    peer_create("peer/fault/create-garbled", &["garble@Receive:2x0"]),
     peer_create("peer/fault/create-http-503", &["http=503@Command:3"]),
 ];
