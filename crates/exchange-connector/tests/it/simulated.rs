@@ -423,7 +423,7 @@ async fn protocols_are_read_and_switched_by_their_own_cmdlets() {
         assert!(before.iter().all(|line| enabled(line) == Some(json!(true))), "{before:?}");
         let id = before.first().and_then(|line| line.get("id")).cloned();
         let change = json!({"operation": "update", "id": id, "attributes": {"OWAEnabled": false}});
-        assert_eq!(status(&site.export(&[change.clone()]).await), [Status::Applied]);
+        assert_eq!(status(&site.export(std::slice::from_ref(&change)).await), [Status::Applied]);
         assert_eq!(status(&site.export(&[change]).await), [Status::Unchanged]);
         let after = site.objects(request()).await;
         let off = after.iter().filter(|line| enabled(line) == Some(json!(false)));
