@@ -80,6 +80,9 @@ impl Journal {
         }
         let (history, chain, length) = History::read(path, BufReader::new(&file))?;
         file.set_len(length).map_err(io)?;
+        if length == 0 {
+            sync_folder(path).map_err(io)?;
+        }
         let writer = Mutex::new(Some(Writer { file, chain }));
         Ok(Self { shared: Arc::new(Shared { path: path.to_owned(), history, writer }) })
     }
@@ -117,6 +120,15 @@ impl Journal {
             })
         })
     }
+}
+
+/// Has the disk know of a new file's name, as far as the system can.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 impl Shared {

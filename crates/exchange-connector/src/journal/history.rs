@@ -64,6 +64,10 @@ impl History {
                 if read == MAX_LINE {
                     return Err(broken("is longer than any line of a journal"));
                 }
+                // It is going to be cut away, so it has to be ours: a file of somebody else may be a single line.
+                if !chain.may_begin(&bytes) {
+                    return Err(broken("is not the beginning of a line of a journal"));
+                }
                 break;
             };
             let line: Line =

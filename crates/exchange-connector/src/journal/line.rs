@@ -107,6 +107,13 @@ impl Chain {
         self.last = digest;
     }
 
+    /// Whether `text` is how the line that comes next begins, or a piece of that.
+    pub(super) fn may_begin(&self, text: &[u8]) -> bool {
+        let beginning = format!("{{\"seq\":{},\"prev\":\"{}\",", self.next, self.last);
+        let compared = text.len().min(beginning.len());
+        text.get(..compared) == beginning.as_bytes().get(..compared)
+    }
+
     /// Says what is wrong with a line that comes next.
     pub(super) fn check(&self, line: &Line) -> Result<(), &'static str> {
         if line.seq != self.next {

@@ -317,6 +317,29 @@ async fn a_line_that_was_cut_off_counts_as_not_written() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_journal_is_left_as_it_is() {
+    let file = File::new();
+    for text in ["hostname = 'ex01'", "{}", "{\"seq\":0}", "{\"seq\":1,\"prev\":", "a\nb\n"] {
+        std::fs::write(file.path(), text).unwrap();
+        let opened = Journal::open(file.path());
+        assert!(matches!(opened, Err(JournalError::Broken { line: 1, .. })), "{text}: {opened:?}");
+        assert_eq!(file.text(), text);
+    }
+    // The first line of a journal, cut off anywhere, is one.
+    let (first, script) = connector(settings("", ""));
+    script_both(&script);
+    std::fs::remove_file(file.path()).unwrap();
+    file.export(&first, &[CREATE, UPDATE]).await;
+    let text = file.text();
+    let line = text.lines().next().unwrap();
+    for length in 0..line.len() {
+        std::fs::write(file.path(), line.get(..length).unwrap()).unwrap();
+        assert!(Journal::open(file.path()).is_ok(), "{length} bytes");
+        assert_eq!(file.text(), "");
+    }
+}
+
+#[tokio::test]
 async fn deletes_that_were_done_do_not_count_against_the_limit_again() {
     let file = File::new();
     let one = || settings("", "[export]\nmax_deletes = 2");
