@@ -160,6 +160,12 @@ pub enum RequestError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file for the state of imports holds something else.
+    #[error("{} is no state of an import, so it is not overwritten; name another file with --state", path.display())]
+    Foreign {
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// The cmdlet's name or its arguments cannot be sent.
     #[error("{problem}")]
     Arguments {

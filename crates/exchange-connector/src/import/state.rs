@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,8 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`RequestError::State`] when there is a file that is no such state, or cannot be read.
+    /// [`RequestError::State`] when there is a file that is no such state, or cannot be read. Whoever asks for everything can
+    /// do without, but a file that never was a state is not overwritten.
     pub(super) fn load(path: &Path, scope: &str, is_full: bool) -> Result<Self, RequestError> {
         let mut state = Self {
             path: path.to_owned(),
@@ -85,8 +86,8 @@ impl State {
         };
         let (header, objects) = match read {
             Ok(read) => read,
-            // Whoever asks for everything can do without.
-            Err(_) if is_full => return Ok(state),
+            Err(_) if is_full && !is_foreign(path) => return Ok(state),
+            Err(_) if is_full => return Err(RequestError::Foreign { path: path.to_owned() }),
             Err(source) => {
                 return Err(RequestError::State {
                     path: path.to_owned(),
@@ -245,11 +246,21 @@ fn read(file: BufReader<File>) -> io::Result<(Header, HashMap<Uuid, Known>)> {
     Ok((header, objects))
 }
 
+/// Whether a file begins otherwise than a state, or a piece of one, does.
+fn is_foreign(path: &Path) -> bool {
+    let mut begins = [0; HEADER.len()];
+    let read = File::open(path).and_then(|mut file| file.read(&mut begins));
+    !read.is_ok_and(|length| begins.get(..length) == HEADER.as_bytes().get(..length))
+}
+
 fn invalid(problem: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem)
 }
 
 const FORMAT: u32 = 1;
+
+/// How every state begins.
+const HEADER: &str = "{\"format\":";
 
 /// Of fewer objects any number may be gone.
 const FEW: usize = 20;

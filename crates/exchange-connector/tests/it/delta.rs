@@ -192,7 +192,17 @@ async fn a_state_that_is_none_is_refused_before_anything_is_sent() {
         assert!(said.starts_with("exit 2: the state ") && said.contains("--full"), "{said}");
         assert_eq!((lines.len(), script.calls().len()), (1, 0));
     }
+    // What never was a state is not overwritten.
+    for text in ["hostname = 'ex01'\n", "{\"ref\":1}\n", "{}"] {
+        std::fs::write(&state, text).unwrap();
+        let (connector, script) = connector(settings("", ""));
+        let lines = run(&connector, names(&state).full()).await;
+        assert!(lines[0].as_str().unwrap().contains("name another file"), "{lines:?}");
+        assert_eq!((lines.len(), script.calls().len()), (1, 0));
+        assert_eq!(std::fs::read_to_string(&state).unwrap(), text);
+    }
     // Whoever asks for everything does without.
+    std::fs::write(&state, &cut).unwrap();
     let (connector, script) = connector(settings("", ""));
     script.answer("Get-Mailbox", vec![item(changed(ANN, "Ann", LONG_AGO))]);
     let lines = run(&connector, names(&state).full()).await;
