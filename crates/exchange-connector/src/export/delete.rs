@@ -14,7 +14,7 @@ impl Work<'_> {
         let current = match self.read_current(id, &[]).await {
             // An earlier run was about to take it away, and it is gone.
             Err(stop) if self.begun.is_some() && stop.error.class == ErrorClass::NotFound => {
-                return Ok(Status::Applied);
+                return Ok(self.settled());
             }
             current => current?,
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use exchange_cmdlets::{ErrorClass, Retry};
 
 use super::prepare::CreateTask;
-use super::{Stop, Work};
+use super::{Mode, Stop, Work};
 use crate::journal::{Made, Progress};
 use crate::outcome::{OutcomeError, Status};
 use crate::schema::Family;
@@ -37,7 +37,16 @@ impl Work<'_> {
                 "the mailbox was made by an earlier run, but not all of its attributes were set",
             )
         })?;
-        Ok(Some(Status::Applied))
+        Ok(Some(self.settled()))
+    }
+
+    /// What to say of an operation that an earlier run did; a plan says what is left of it.
+    pub(super) fn settled(&self) -> Status {
+        match (self.mode, self.outcome.cmdlets.as_deref()) {
+            (Mode::Apply, _) => Status::Applied,
+            (Mode::Plan, Some([_, ..])) => Status::Planned,
+            (Mode::Plan, _) => Status::Unchanged,
+        }
     }
 
     /// Looks whether the cmdlet of an earlier run made the mailbox.

@@ -33,7 +33,7 @@ impl Work<'_> {
         if difference.is_empty() {
             self.outcome.warnings.extend(difference.warnings);
             // If an earlier run began it, it was that run which did it.
-            return Ok(if self.begun.is_some() { Status::Applied } else { Status::Unchanged });
+            return Ok(if self.begun.is_some() { self.settled() } else { Status::Unchanged });
         }
         let server = current.server.as_deref();
         match self.write(current.family, &by_guid(id)?, server, difference).await? {

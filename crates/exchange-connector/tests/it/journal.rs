@@ -276,6 +276,34 @@ async fn a_plan_leaves_the_journal_and_what_was_done_alone() {
 }
 
 #[tokio::test]
+async fn a_plan_says_what_is_left_of_what_was_begun() {
+    let file = File::new();
+    let (first, script) = connector(unlimited());
+    script.answer("Get-Mailbox", vec![not_found()]);
+    script.fail("New-Mailbox", vec![], TransportError::Stopped);
+    script.answer("Get-Mailbox", vec![item(mailbox(BOB, "Bob"))]);
+    script.fail("Set-Mailbox", vec![], TransportError::Stopped);
+    script.answer("Get-Mailbox", vec![item(mailbox(ANN, "Ann"))]);
+    script.fail("Disable-Mailbox", vec![], TransportError::Stopped);
+    let lines = [CREATE, UPDATE, DELETE];
+    assert_eq!(statuses(&file.export(&first, &lines).await), [Status::Unknown; 3]);
+
+    let (again, script) = connector(unlimited());
+    script.answer("Get-Mailbox", vec![item(mailbox(ANN, "Ann"))]);
+    script.answer("Get-Mailbox", vec![item(mailbox(ANN, "Ann"))]);
+    let bob = mailbox(BOB, "Bob").with_adapted("DisplayName", "Bob B.");
+    script.answer("Get-Mailbox", vec![item(bob)]);
+    script.answer("Get-Mailbox", vec![not_found()]);
+    let operations = Operation::from_json_lines(&lines.join("\n"));
+    let journal = Journal::read(file.path()).unwrap();
+    let planned: Vec<_> = again.plan_with_journal(operations, journal).collect().await;
+    assert_eq!(statuses(&planned), [Status::Planned, Status::Unchanged, Status::Unchanged]);
+    let cmdlets = planned[0].cmdlets.as_deref().unwrap();
+    assert!(matches!(cmdlets, [set] if set.starts_with("Set-Mailbox")), "{cmdlets:?}");
+    assert!(script.calls().iter().all(|call| !call.is_writing()), "{:?}", script.transcript());
+}
+
+#[tokio::test]
 async fn every_change_to_a_journal_is_noticed() {
     let file = File::new();
     let (first, script) = connector(settings("", ""));
