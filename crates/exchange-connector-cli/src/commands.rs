@@ -17,7 +17,7 @@ use crate::args::{Cli, Command, Export};
 use crate::interrupt::Interrupt;
 use crate::output::Lines;
 use crate::site::Site;
-use crate::{DONE, USAGE, complain};
+use crate::{DONE, INTERRUPTED, USAGE, complain};
 
 /// Runs the command and gives the exit code.
 pub(crate) async fn run(cli: Cli) -> u8 {
@@ -54,10 +54,10 @@ async fn perform(command: Command, connector: &Connector, interrupt: &Interrupt)
     }
 }
 
-/// A reader that has gone away is its own affair; anything else is said.
+/// A reader that has gone away knows that it did not get everything; anything else is said.
 fn could_not_write(error: &io::Error) -> u8 {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return DONE;
+        return INTERRUPTED;
     }
     complain(&format!("cannot write the output: {error}"));
     USAGE

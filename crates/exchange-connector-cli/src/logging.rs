@@ -2,6 +2,8 @@
 //!
 //! Only our own crates are heard: an authentication library's trace output shows tokens and keys.
 
+use std::io::{self, Write};
+
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{LogFormat, LogLevel};
@@ -20,11 +22,25 @@ const CRATES: [&str; 9] = [
 
 /// Starts logging.
 pub(crate) fn start(level: LogLevel, format: LogFormat) {
-    let builder =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter(level));
+    let builder = tracing_subscriber::fmt().with_writer(|| Unheeded).with_env_filter(filter(level));
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Standard error, of which it does not matter whether anybody reads it: a failure to log would itself be logged, there.
+struct Unheeded;
+
+impl Write for Unheeded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }
 

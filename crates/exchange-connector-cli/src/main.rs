@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod site;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -22,7 +23,7 @@ use crate::args::Cli;
 pub(crate) const DONE: u8 = 0;
 /// Something was refused before it began: usage, settings, files.
 pub(crate) const USAGE: u8 = 2;
-/// Stopped by a signal.
+/// Stopped by a signal, or by the reader of the output.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -40,5 +41,10 @@ fn main() -> ExitCode {
 
 /// Says on standard error why something did not work.
 pub(crate) fn complain(message: &str) {
-    eprintln!("error: {message}");
+    say(&format!("error: {message}"));
+}
+
+/// Says something on standard error. The work goes on where nobody reads it, as after a hangup.
+pub(crate) fn say(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
 }

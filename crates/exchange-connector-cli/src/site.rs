@@ -6,7 +6,7 @@ use exchange_connector::{Connector, Settings};
 use exchange_sim::{SimOptions, Simulator};
 
 use crate::args::{Global, Infrastructure};
-use crate::{USAGE, complain, kerberos};
+use crate::{USAGE, complain, kerberos, say};
 
 /// A connector, and the simulator behind it if there is one.
 pub(crate) struct Site {
@@ -24,7 +24,7 @@ impl Site {
         let (settings, simulator) = settings(global).await?;
         // The simulator's settings are its own affair.
         for warning in settings.warnings().iter().filter(|_| simulator.is_none()) {
-            eprintln!("warning: {warning}");
+            say(&format!("warning: {warning}"));
         }
         match Connector::open(settings).await {
             Ok(connector) => Ok(Self { connector, simulator }),

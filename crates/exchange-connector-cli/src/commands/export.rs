@@ -1,6 +1,6 @@
 //! `export` and `plan`: one answer per line of input, in order.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +16,11 @@ pub(super) async fn run(
     options: &Export,
     interrupt: &Interrupt,
 ) -> io::Result<u8> {
-    let text = match read(&options.input) {
+    let text = tokio::select! {
+        text = read(&options.input) => text,
+        () = interrupt.wait() => return Ok(INTERRUPTED),
+    };
+    let text = match text {
         Ok(text) => text,
         Err(error) => {
             complain(&format!("cannot read {}: {error}", options.input.display()));
@@ -64,13 +68,20 @@ fn begin(
     })
 }
 
-fn read(path: &Path) -> io::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path)
+/// Reads the whole input, on a thread that nobody waits for: whoever writes it may take any time, or never end.
+async fn read(path: &Path) -> io::Result<String> {
+    let path = path.to_owned();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let text = if path == Path::new("-") {
+            io::read_to_string(io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        // Nobody listens any more after an interrupt.
+        let _ = tell.send(text);
+    });
+    told.await.unwrap_or_else(|_| Err(io::Error::other("the reading thread ended early")))
 }
 
 /// How long an operation may go on after an interrupt.

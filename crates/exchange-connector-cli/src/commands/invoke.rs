@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use crate::args::Invoke;
 use crate::interrupt::Interrupt;
-use crate::{DONE, INTERRUPTED, USAGE, complain};
+use crate::{DONE, INTERRUPTED, USAGE, complain, say};
 
 pub(super) async fn run(
     connector: &Connector,
@@ -36,7 +36,7 @@ pub(super) async fn run(
                 complain(&error.message);
                 code = SOME_FAILED;
             }
-            Some(Ok(InvokeItem::Warning { warning })) => eprintln!("warning: {warning}"),
+            Some(Ok(InvokeItem::Warning { warning })) => say(&format!("warning: {warning}")),
             Some(Ok(object)) => {
                 lines.write(&object)?;
                 lines.flush()?;

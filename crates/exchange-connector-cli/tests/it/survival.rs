@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
+#[cfg(unix)]
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -132,7 +134,7 @@ impl Working {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_import_leaves_no_shell() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP"] {
         let options = ["--mailboxes", "2000", "--receive-delay", "0.2"];
         let Some(peer) = Peer::start(&options) else { return };
         let folder = Folder::new();
@@ -149,6 +151,60 @@ fn an_interrupted_import_leaves_no_shell() {
         assert_eq!(code, Some(130));
         assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open after {signal}");
     }
+}
+
+#[test]
+fn readers_that_go_away_leave_no_shell() {
+    let Some(peer) = Peer::start(&["--mailboxes", "2000", "--receive-delay", "0.05"]) else {
+        return;
+    };
+    let folder = Folder::new();
+    let config = folder.write("settings.toml", &peer.settings("OnPremises", "Negotiate", "New"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_exchange-connector"))
+        .args(["--config", &config, "--log-level", "trace", "import"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Nobody hears of it, and that is all: nothing fails, and the objects come.
+    drop(child.stderr.take());
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert!(line.contains("\"object\""), "{line}");
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(peer.state()["open_shells"], json!(0), "a shell was left open");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_does_not_wait_for_the_end_of_the_input() {
+    let folder = Folder::new();
+    let settings = "infrastructure_type = \"OnPremises\"\nhostname = \"localhost\"\nauthentication_method = \"Negotiate\"\n\
+                    username = \"svc\"\npassword = \"x\"\ncreate_method = \"New\"\n";
+    let config = folder.write("settings.toml", settings);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_exchange-connector"))
+        .args(["--config", &config, "export", "--input", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    // The warning of a password in clear; signals are heard by then.
+    said.read_line(&mut line).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success()
+    );
+    let input = child.stdin.take().unwrap();
+    let (tell, code) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait().unwrap().code()));
+    let code = code.recv_timeout(Duration::from_secs(20));
+    drop(input);
+    assert_eq!(code, Ok(Some(130)), "{line}");
 }
 
 #[cfg(unix)]
