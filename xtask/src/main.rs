@@ -2,7 +2,8 @@
 //!
 //! `cargo xtask ci` runs what has to hold before a change goes in, each part of it also alone as `cargo xtask check`;
 //! `inspect` reads recordings; `conformance` compares this workspace with recordings and with Microsoft's engine;
-//! `fuzz` runs the fuzz targets; `bench` measures how fast mailboxes are decoded; `scrub` makes recordings safe to share.
+//! `fuzz` runs the fuzz targets; `bench` measures how fast mailboxes are decoded; `scrub` makes recordings safe to share;
+//! `release-check` says whether the crates can be published.
 
 mod bench;
 mod check;
@@ -12,6 +13,7 @@ mod fuzz;
 mod inspect;
 mod process;
 mod record;
+mod release;
 mod replay;
 mod scrub;
 
@@ -48,6 +50,8 @@ enum Command {
     Bench(bench::Bench),
     /// Copy recordings without what nobody else may see
     Scrub(scrub::Scrub),
+    /// Name what stands in the way of a release, and pack the crates
+    ReleaseCheck(release::ReleaseCheck),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Bench(bench) => bench.run(),
         Command::Scrub(scrub) => scrub.run(),
+        Command::ReleaseCheck(release) => release.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
