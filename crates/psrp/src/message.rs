@@ -10,6 +10,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use clixml::Value;
+use memchr::memmem;
 
 use crate::error::DecodeError;
 use crate::id::{PipelineId, RunspacePoolId};
@@ -234,10 +235,10 @@ impl Message {
     /// Looks for the tag and not for values, so that a body need not be decoded for it. In text `<` is always escaped.
     #[must_use]
     pub fn holds_secure_string(&self) -> bool {
-        self.body.windows(4).any(|window| {
-            window.starts_with(b"<SS")
-                && window.last().is_some_and(|end| b"> /\t\r\n".contains(end))
-        })
+        const TAG: &[u8] = b"<SS";
+
+        memmem::find_iter(&self.body, TAG)
+            .any(|at| self.body.get(at + TAG.len()).is_some_and(|end| b"> /\t\r\n".contains(end)))
     }
 }
 
@@ -268,6 +269,23 @@ mod tests {
         assert_eq!(MessageType::ALL.len(), 31);
         assert_eq!(MessageType::from_code(7), MessageType::Other(7));
         assert_eq!(MessageType::Other(7).to_string(), "message type 0x00000007");
+    }
+
+    #[test]
+    fn a_secure_string_is_found_by_its_tag_alone() {
+        let holds = |body: &'static str| {
+            Message {
+                destination: Destination::Client,
+                message_type: MessageType::PipelineOutput,
+                pool: RunspacePoolId::from_wire([1; 16]),
+                pipeline: PipelineId::NIL,
+                body: Bytes::from_static(body.as_bytes()),
+            }
+            .holds_secure_string()
+        };
+        assert!(holds("<SS>AAAA</SS>") && holds("<Obj><S>a</S><SS N=\"P\">AAAA</SS></Obj>"));
+        assert!(holds("<SS/>") && holds("<SS\nN=\"P\"/>"));
+        assert!(!holds("") && !holds("<S>&lt;SS></S>") && !holds("<SSX/>") && !holds("<S/><SS"));
     }
 
     #[test]
