@@ -20,7 +20,9 @@ pub(crate) fn record(error: &Map<String, Json>) -> ErrorRecord {
     let cause = detail(error).or_else(|| internal(error)).or_else(|| inner(error));
     let generic = error.get("message").and_then(Json::as_str).unwrap_or_default();
     let cause = cause.unwrap_or_else(|| Cause { type_name: None, message: generic.to_owned() });
-    let type_name = cause.type_name.filter(|name| !name.ends_with(GENERIC));
+    // A detail in plain words leaves the type to the exception.
+    let type_name = cause.type_name.or_else(|| internal(error)?.type_name);
+    let type_name = type_name.filter(|name| !name.ends_with(GENERIC));
     let reason = type_name.as_deref().map(short).unwrap_or_default().to_owned();
     let mut record = ErrorRecord::new(cause.message, reason);
     record.exception_types.extend(type_name);
@@ -131,6 +133,9 @@ mod tests {
         let error = json!({"message": "Invalid Operation", "details": [{"message": ""}],
             "innererror": {"message": "Invalid Operation", "type": generic, "internalexception": internal}});
         check(error, "CException", "text");
+        let error = json!({"message": "m", "details": [{"message": "in plain words"}],
+            "innererror": {"message": "m", "type": generic, "internalexception": {"message": "x", "type": "A.CException"}}});
+        check(error, "CException", "in plain words");
         check(
             json!({"message": "m", "innererror": {"message": "text", "type": "A.CException"}}),
             "CException",
