@@ -32,6 +32,8 @@ pub struct Answer {
     pub next_link: Option<String>,
     /// What was wrong with single rows, one sentence each: a member that stood there twice with different values.
     pub faults: Vec<String>,
+    /// Whether there was a list of rows at all, if only an empty one. A write may do without, a read may not.
+    pub has_list: bool,
 }
 
 /// Why an answer holds no output.
@@ -84,14 +86,16 @@ impl Answer {
     /// [`AnswerError`]: the cmdlet's own error where the body tells it, else what the status means.
     pub fn parse(status: u16, body: &[u8]) -> Result<Self, AnswerError> {
         let good = (200..300).contains(&status);
-        match read_envelope(body) {
+        match read_envelope(body, good) {
             Some(mut envelope) => match take_error(&mut envelope.rest.map, good) {
                 Some(error) => Err(cmdlet_error(status, error, &envelope.rest.map)),
                 None if good => Self::from_envelope(envelope),
                 None => Err(bad_status(status, body)),
             },
             None if good && body.iter().all(u8::is_ascii_whitespace) => Ok(Self::default()),
-            None if good => Err(AnswerError::Malformed { expected: "a JSON object" }),
+            None if good => {
+                Err(AnswerError::Malformed { expected: "one JSON object and nothing else" })
+            }
             None => Err(bad_status(status, body)),
         }
     }
@@ -102,12 +106,26 @@ impl Answer {
         self.warnings.iter().any(|warning| WarningKind::of(warning) == WarningKind::Truncated)
     }
 
+    /// Refuses an answer without a list of rows: what reads has an empty one when there is nothing to show, so that no
+    /// list is one that was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError::Malformed`].
+    pub fn of_read(self) -> Result<Self, AnswerError> {
+        match self.has_list {
+            true => Ok(self),
+            false => Err(AnswerError::Malformed { expected: "a list of rows under `value`" }),
+        }
+    }
+
     fn from_envelope(envelope: Envelope) -> Result<Self, AnswerError> {
         let members = envelope.rest.map;
         if envelope.rest.doubled.is_some() {
             return Err(AnswerError::Malformed { expected: "every member once" });
         }
         let mut faults = Vec::new();
+        let has_list = matches!(envelope.rows, Rows::List(_));
         let rows = match envelope.rows {
             Rows::List(rows) => {
                 rows.into_iter().map(|row| read_row(row, &mut faults)).collect::<Result<_, _>>()?
@@ -116,13 +134,17 @@ impl Answer {
             Rows::Other => return Err(AnswerError::Malformed { expected: "a list of rows" }),
             Rows::Doubled => return Err(AnswerError::Malformed { expected: "one list of rows" }),
         };
-        let next_link = members.get("@odata.nextLink").and_then(Json::as_str).map(str::trim);
-        let next_link = next_link.filter(|link| !link.is_empty()).map(str::to_owned);
+        let next_link = match members.get("@odata.nextLink") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(link)) => Some(link.trim()).filter(|link| !link.is_empty()),
+            Some(_) => return Err(AnswerError::Malformed { expected: "a link that is text" }),
+        };
+        let next_link = next_link.map(str::to_owned);
         let mut warnings = warnings(&members);
         if next_link.is_some() {
             warnings.retain(|warning| WarningKind::of(warning) != WarningKind::Truncated);
         }
-        Ok(Self { rows, warnings, next_link, faults })
+        Ok(Self { rows, warnings, next_link, faults, has_list })
     }
 }
 
@@ -252,24 +274,35 @@ pub(crate) fn read_element(json: &[u8]) -> Result<PageRow, AnswerError> {
     Ok(PageRow { value, fault: faults.pop() })
 }
 
-/// Reads the JSON object a body begins with; what follows it is ignored.
-fn read_envelope(body: &[u8]) -> Option<Envelope> {
+/// Reads the JSON object a body begins with. Nothing may follow it in a good answer; errors were seen with a brace too many.
+fn read_envelope(body: &[u8], good: bool) -> Option<Envelope> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if good {
+        return serde_json::from_slice(body).ok();
+    }
     serde_json::Deserializer::from_slice(body).into_iter::<Envelope>().next()?.ok()
 }
 
 /// Takes the error out of a body; in a good answer it may stand in a list of its own.
 fn take_error(members: &mut Map<String, Json>, good: bool) -> Option<Map<String, Json>> {
-    if let Some(Json::Object(error)) = members.remove("error") {
-        return Some(error);
+    if let Some(error) = members.remove("error").filter(|error| !error.is_null()) {
+        return Some(error_members(error));
     }
     let errors = if good { members.remove("@adminapi.errors")? } else { return None };
-    match errors.as_array()?.first()? {
-        Json::Object(error) => Some(error.clone()),
-        Json::String(message) => {
-            Some(Map::from_iter([("message".to_owned(), message.as_str().into())]))
-        }
-        other => Some(Map::from_iter([("message".to_owned(), other.to_string().into())])),
+    let error = match errors {
+        Json::Null => return None,
+        Json::Array(errors) => errors.into_iter().next()?,
+        other => other,
+    };
+    Some(error_members(error))
+}
+
+/// An error as an object; one that is none is its message.
+fn error_members(error: Json) -> Map<String, Json> {
+    match error {
+        Json::Object(members) => members,
+        Json::String(message) => Map::from_iter([("message".to_owned(), message.into())]),
+        other => Map::from_iter([("message".to_owned(), other.to_string().into())]),
     }
 }
 
@@ -280,11 +313,21 @@ fn cmdlet_error(status: u16, error: Map<String, Json>, members: &Map<String, Jso
     AnswerError::Cmdlet { status, record, warnings: found }
 }
 
+/// Warnings are a list of texts. Whatever else stands there is told as it stands, for one may say that something is missing.
 fn warnings(members: &Map<String, Json>) -> Vec<String> {
-    let lists = ["@adminapi.warnings", "adminapi.warnings"]
-        .into_iter()
-        .filter_map(|name| members.get(name)?.as_array());
-    lists.flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+    let mut found = Vec::new();
+    for name in ["@adminapi.warnings", "adminapi.warnings"] {
+        match members.get(name) {
+            None | Some(Json::Null) => {}
+            Some(Json::Array(list)) => found.extend(list.iter().map(warning_text)),
+            Some(other) => found.push(warning_text(other)),
+        }
+    }
+    found
+}
+
+fn warning_text(warning: &Json) -> String {
+    warning.as_str().map_or_else(|| warning.to_string(), str::to_owned)
 }
 
 fn read_row(row: Row, faults: &mut Vec<String>) -> Result<Value, AnswerError> {
@@ -332,8 +375,46 @@ mod tests {
         for (status, body) in
             [(200, &b"{\"value\":[]}"[..]), (204, b""), (200, b" \r\n"), (200, b"{}")]
         {
-            assert_eq!(Answer::parse(status, body).unwrap(), Answer::default());
+            let answer = Answer::parse(status, body).unwrap();
+            assert_eq!((answer.rows.len(), answer.warnings.len(), answer.next_link), (0, 0, None));
         }
+    }
+
+    #[test]
+    fn what_reads_has_a_list_of_rows() {
+        assert!(Answer::parse(200, b"{\"value\":[]}").unwrap().of_read().is_ok());
+        for body in ["", "{}", r#"{"value":null}"#, r#"{"Value":[]}"#] {
+            let error = Answer::parse(200, body.as_bytes()).unwrap().of_read().unwrap_err();
+            assert!(error.to_string().contains("under `value`"), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_counts_all_the_same() {
+        for link in ["5", "[\"x\"]", "{}", "true"] {
+            let body = format!(r#"{{"value":[],"@odata.nextLink":{link}}}"#);
+            assert!(matches!(fail(200, body.as_bytes()), AnswerError::Malformed { .. }), "{link}");
+        }
+        let more = "There are more results available than are currently displayed.";
+        for warnings in [format!("{more:?}"), format!("[{{\"Message\":{more:?}}}]")] {
+            let body = format!(r#"{{"value":[],"@adminapi.warnings":{warnings}}}"#);
+            assert!(Answer::parse(200, body.as_bytes()).unwrap().is_truncated(), "{warnings}");
+        }
+        for errors in [r#""error":"it broke""#, r#""@adminapi.errors":"it broke""#] {
+            let error = fail(200, format!(r#"{{"value":[],{errors}}}"#).as_bytes());
+            assert_eq!(error.to_string(), "it broke");
+        }
+        for none in [r#""error":null"#, r#""@adminapi.errors":[]"#, r#""@adminapi.errors":null"#] {
+            assert!(Answer::parse(200, format!(r#"{{"value":[],{none}}}"#).as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn nothing_follows_a_good_answer() {
+        for body in [r#"{"value":[]}}"#, r#"{"value":[]}{"value":[]}"#, r#"{"value":[]}x"#] {
+            assert!(matches!(fail(200, body.as_bytes()), AnswerError::Malformed { .. }), "{body}");
+        }
+        assert!(Answer::parse(200, b"{\"value\":[]} \r\n").is_ok());
     }
 
     #[test]
@@ -376,7 +457,7 @@ mod tests {
         assert!(matches!(Answer::read(&page), Err(AnswerError::Malformed { .. })));
         let json =
             RestAnswer::new(200, "{}").header("content-type", "application/JSON; charset=utf-8");
-        assert_eq!(Answer::read(&json).unwrap(), Answer::default());
+        assert!(Answer::read(&json).is_ok());
         let named = RestAnswer::new(400, r#"{"error":{"message":"m"}}"#)
             .header("X-ExceptionType", "A.B.ServerBusyException");
         let error = Answer::read(&named).unwrap_err();

@@ -224,6 +224,10 @@ impl Service {
             }
             answer => answer?,
         };
+        let answer = match call.is_writing() {
+            true => answer,
+            false => answer.of_read().map_err(OnlineError::Answer)?,
+        };
         if let [row] = answer.rows.as_slice()
             && let (Some(id), Some(name)) =
                 (guid(row), row.property("UserPrincipalName").and_then(Value::text))

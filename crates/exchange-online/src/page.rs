@@ -13,7 +13,8 @@ pub(crate) const MAX_ROW: usize = 16 << 20;
 /// How many bytes everything but the rows may have.
 pub(crate) const MAX_REST: usize = 4 << 20;
 
-const NO_OBJECT: AnswerError = AnswerError::Malformed { expected: "a JSON object" };
+const NO_OBJECT: AnswerError =
+    AnswerError::Malformed { expected: "one JSON object and nothing else" };
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A row, and what was wrong with it.
@@ -53,7 +54,7 @@ enum Place {
     InRow,
     /// Behind a row.
     AfterRow,
-    /// Behind the outermost object; what follows is ignored.
+    /// Behind the outermost object, where nothing may follow.
     After,
 }
 
@@ -180,7 +181,8 @@ impl PageReader {
             Place::RowOrEnd | Place::Row => self.row_begins(byte),
             Place::InRow => self.in_row(byte, rows),
             Place::AfterRow => self.after_row(byte),
-            Place::After => Ok(()),
+            Place::After if byte.is_ascii_whitespace() => Ok(()),
+            Place::After => Err(NO_OBJECT),
         }
     }
 

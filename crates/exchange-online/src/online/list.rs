@@ -36,6 +36,7 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
         };
         let job = Arc::new(job);
         let mut passes = Passes::default();
+        let mut progress = Progress::begin();
         'pass: loop {
             let mut pages = Pages::default();
             let mut fetch = Fetch::begin(&service, &job, first.clone());
@@ -59,6 +60,9 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                 };
                 let mut next: Option<Next> = None;
                 let ended = loop {
+                    if let Some(error) = progress.ended(&service, &job) {
+                        break Err(Failure::Stalled(error));
+                    }
                     match page.rows(&service, &job).await {
                         Ok(Some(rows)) => {
                             if next.is_none()
@@ -67,9 +71,11 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                                 next = Some(Next::begin(&service, &job, &first, &pages, link));
                             }
                             for PageRow { value, fault } in rows {
-                                if passes.admits(&value) {
+                                let admitted = passes.admits(&value);
+                                if admitted != Admitted::No {
                                     yield Ok(CmdletItem::Object(value));
                                 }
+                                progress.count(admitted != Admitted::Again);
                                 if let Some(fault) = fault {
                                     yield Ok(CmdletItem::Error(ErrorRecord::new(fault, "DoubledMember")));
                                 }
@@ -79,6 +85,7 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                         Err(failure) => break Err(failure),
                     }
                 };
+                let ended = ended.and_then(|answer| Ok(answer.of_read().map_err(OnlineError::Answer)?));
                 let answer = match ended {
                     Ok(answer) => answer,
                     Err(Failure::Online(OnlineError::NoAnswer(error)))
@@ -101,10 +108,14 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                 passes.end_page();
                 let link = answer.next_link.clone();
                 for item in items(answer, false) {
-                    match item {
-                        CmdletItem::Object(value) if !passes.admits(&value) => {}
-                        item => yield Ok(item),
+                    let admitted = match &item {
+                        CmdletItem::Object(value) => passes.admits(value),
+                        _ => Admitted::Again,
+                    };
+                    if admitted != Admitted::No {
+                        yield Ok(item);
                     }
+                    progress.count(admitted != Admitted::Again);
                 }
                 let Some(link) = link else { return };
                 let next = next.unwrap_or_else(|| Next::begin(&service, &job, &first, &pages, &link));
@@ -217,6 +228,43 @@ impl Drop for Fetch {
     }
 }
 
+/// How many rows that come again, and warnings, may come one after the other.
+const MAX_BARREN: usize = 100_000;
+
+/// How long ago something came that this pass had not shown: pages without rows, rows that come again and warnings are no
+/// progress, however many there are.
+struct Progress {
+    since: Instant,
+    barren: usize,
+}
+
+impl Progress {
+    fn begin() -> Self {
+        Self { since: Instant::now(), barren: 0 }
+    }
+
+    /// Counts what was given. The time that whoever reads took over it does not count.
+    fn count(&mut self, new: bool) {
+        if new {
+            *self = Self::begin();
+        } else {
+            self.barren = self.barren.saturating_add(1);
+        }
+    }
+
+    /// Why the list is given up, when nothing new came for too long.
+    fn ended(&self, service: &Service, job: &Job) -> Option<TransportError> {
+        let limit = service.options.stall_timeout;
+        if self.barren > MAX_BARREN {
+            return Some(TransportError::Flooded { limit: MAX_BARREN });
+        }
+        (self.since.elapsed() >= limit).then(|| TransportError::Stalled {
+            what: format!("a new object of {}", job.cmdlet),
+            after: limit,
+        })
+    }
+}
+
 /// The page after the one that arrives, or why its link is not followed.
 struct Next(Result<Fetch, LinkError>);
 
@@ -282,19 +330,26 @@ impl Passes {
     }
 
     /// Whether an object is to be given. One that comes twice in one pass is: whoever counts on GUIDs has to see that.
-    fn admits(&mut self, value: &Value) -> bool {
-        match guid(value) {
-            None => self.page_is_nameless = true,
-            Some(id) => {
-                let new = self.current.insert(id);
-                if new {
-                    self.page.push(id);
-                }
-                if new && self.earlier.contains(&id) {
-                    return false;
-                }
-            }
+    fn admits(&mut self, value: &Value) -> Admitted {
+        let Some(id) = guid(value) else {
+            self.page_is_nameless = true;
+            return Admitted::New;
+        };
+        if !self.current.insert(id) {
+            return Admitted::Again;
         }
-        true
+        self.page.push(id);
+        if self.earlier.contains(&id) { Admitted::No } else { Admitted::New }
     }
+}
+
+/// Whether an object is to be given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Admitted {
+    /// It is news.
+    New,
+    /// It is given, though it is no news.
+    Again,
+    /// It was given by an earlier pass.
+    No,
 }

@@ -153,7 +153,7 @@ async fn odd_pages_are_told_by_their_reason() {
     let doubled = r#"{"value":[{"Guid":"a","Name":"Ann","Name":"Bob"}]}"#;
     check(RestAnswer::new(200, doubled), "carries Name twice").await;
     check(RestAnswer::new(200, r#"{"value":[1]}"#), "rows that are objects").await;
-    check(RestAnswer::new(200, r#"{"value":[{"Name":"A"},"#), "a JSON object").await;
+    check(RestAnswer::new(200, r#"{"value":[{"Name":"A"},"#), "one JSON object").await;
     let page = RestAnswer::new(200, "<html>").header("Content-Type", "text/html");
     check(page, "content of type application/json").await;
     let deep = format!("{{\"value\":[{{\"A\":{}1{}}}]}}", "[".repeat(100_000), "]".repeat(100_000));
@@ -222,4 +222,47 @@ async fn redirects_that_lead_astray_get_no_token() {
     }
     let outcome = run(&script.online(), all_mailboxes()).await;
     assert!(outcome.report().contains("redirected the request 9 times"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_page_without_a_list_of_rows_is_not_the_end() {
+    for body in ["", "{}", r#"{"value":null}"#, r#"{"Value":[]}"#] {
+        let script = Script::new();
+        script.json(200, &page(&[1], Some("a")));
+        script.answer(RestAnswer::new(200, body).header("Content-Type", "application/json"));
+        let outcome = run(&script.online(), all_mailboxes()).await;
+        assert!(outcome.report().contains("a list of rows under `value`"), "{body}: {outcome:?}");
+    }
+    let script = Script::new();
+    script.json(200, &page(&[1], Some("a")));
+    script.answer(RestAnswer::new(204, ""));
+    let outcome = run(&script.online(), all_mailboxes()).await;
+    assert!(outcome.report().contains("a list of rows under `value`"), "{outcome:?}");
+    script.json(200, &json!({}));
+    let sized = CmdletCall::new("Get-Mailbox").parameter("ResultSize", "2");
+    let outcome = run(&script.online(), sized).await;
+    assert!(outcome.report().contains("a list of rows under `value`"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_write_may_answer_nothing() {
+    for answer in [RestAnswer::new(204, ""), RestAnswer::new(200, ""), RestAnswer::new(200, "{}")] {
+        let script = Script::new();
+        script.answer(answer);
+        let call = CmdletCall::new("Set-Mailbox").parameter("Identity", "a@contoso.com");
+        let outcome = run(&script.online(), call).await;
+        assert!(outcome.end.is_none(), "{outcome:?}");
+    }
+}
+
+/// Without end there are only pages that show the same again, each with a link of its own.
+#[tokio::test(start_paused = true)]
+async fn pages_that_show_nothing_new_are_given_up() {
+    let script = Script::new();
+    for number in 0..200 {
+        let link = format!("a{number}");
+        script.json(200, &page(&[1; 1000], Some(&link)));
+    }
+    let outcome = run(&script.online(), all_mailboxes()).await;
+    assert!(matches!(outcome.end, Some(TransportError::Flooded { .. })), "{:?}", outcome.end);
 }

@@ -174,8 +174,8 @@ async fn pieces_that_make_no_row_are_no_progress() {
 #[tokio::test]
 async fn a_page_that_is_not_what_it_should_be_ends_the_list_in_an_error() {
     for (pieces, reason) in [
-        (vec![begin("a"), row(1).to_string()], "a JSON object"),
-        (vec![begin("a"), row(1).to_string(), "]".to_owned()], "a JSON object"),
+        (vec![begin("a"), row(1).to_string()], "one JSON object"),
+        (vec![begin("a"), row(1).to_string(), "]".to_owned()], "one JSON object"),
         (
             vec![
                 "{\"value\":[".to_owned(),
