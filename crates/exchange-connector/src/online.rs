@@ -45,7 +45,8 @@ impl Online {
             .service(cloud.authority_url.clone(), cloud.api_url.clone(), cloud.scope.as_str())
             .stay_on_host(cloud.own_api)
             .stall_timeout(settings.stall_timeout)
-            .max_concurrent(settings.max_sessions);
+            .max_concurrent(settings.max_sessions)
+            .typed_reads(cloud.typed_reads);
         let mut http = HttpOptions::default().timeout(settings.operation_timeout);
         if let Some(file) = &cloud.ca_file {
             http = http.ca_file(file);

@@ -174,3 +174,15 @@ pub(crate) fn is_expired_page(error: &OnlineError) -> bool {
         _ => false,
     }
 }
+
+/// Returns whether the service does not have what was asked for, or not for this caller: by another way it may.
+pub(crate) fn is_not_served(error: &OnlineError) -> bool {
+    match error {
+        OnlineError::Answer(error) => {
+            matches!(error.status(), Some(400 | 404 | 405 | 501))
+                && !matches!(error.class(), ErrorClass::Throttled | ErrorClass::Denied)
+        }
+        OnlineError::Access(AccessError::MissingRole { status: 403, .. }) => true,
+        _ => false,
+    }
+}

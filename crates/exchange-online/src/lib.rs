@@ -82,6 +82,7 @@ mod row;
 mod sign_in;
 mod token;
 mod token_source;
+mod typed;
 
 pub use answer::{Answer, AnswerError};
 pub use assertion::{ASSERTION_LIFETIME, AssertionAlgorithm, AssertionError, Claims, assertion};

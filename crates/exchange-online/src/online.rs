@@ -6,6 +6,7 @@
 
 mod cookies;
 mod list;
+mod route;
 mod service;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::options::OnlineOptions;
 use crate::request::Request;
 use crate::rest::{Method, RestExchange};
 use crate::token::TokenClaims;
+use crate::typed::Unfit;
 
 /// A connection to one tenant of Exchange Online.
 ///
@@ -133,6 +135,8 @@ fn items(answer: Answer, writing: bool) -> impl Iterator<Item = CmdletItem> {
 enum Failure {
     Online(OnlineError),
     Stalled(TransportError),
+    /// A typed row is not what it should be.
+    Unfit(Unfit),
 }
 
 impl From<OnlineError> for Failure {
@@ -146,6 +150,7 @@ impl From<Failure> for TransportError {
         match failure {
             Failure::Online(error) => error.into(),
             Failure::Stalled(error) => error,
+            Failure::Unfit(error) => Self::Protocol { source: error.into() },
         }
     }
 }

@@ -81,6 +81,7 @@ pub struct OnlineOptions {
     pub(crate) max_pages: u32,
     pub(crate) max_restarts: u32,
     pub(crate) max_redirects: u32,
+    pub(crate) typed_reads: bool,
     pub(crate) module_version: String,
     pub(crate) password_key: Option<String>,
 }
@@ -108,6 +109,7 @@ impl OnlineOptions {
             max_pages: 10_000,
             max_restarts: 2,
             max_redirects: 8,
+            typed_reads: false,
             module_version: "3.10.1".to_owned(),
             password_key: None,
         }
@@ -169,6 +171,15 @@ impl OnlineOptions {
     #[must_use]
     pub const fn max_redirects(mut self, redirects: u32) -> Self {
         self.max_redirects = redirects;
+        self
+    }
+
+    /// Sets whether lists of mailboxes may be read as typed rows, by GET and with only the columns asked for, where that is
+    /// sure to give the same; else, and once the service gave anything else, they are read by `InvokeCommand`. Default: no,
+    /// for it was never tried on a tenant.
+    #[must_use]
+    pub const fn typed_reads(mut self, allowed: bool) -> Self {
+        self.typed_reads = allowed;
         self
     }
 

@@ -55,7 +55,7 @@ fn text_value(text: String, kind: Option<&str>) -> Value {
 }
 
 /// Reads a date in the usual form, or as `/Date(milliseconds)/`.
-fn date(text: &str) -> Option<DateTime> {
+pub(crate) fn date(text: &str) -> Option<DateTime> {
     if let Some(milliseconds) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/"))
     {
         let milliseconds: i64 = milliseconds.parse().ok()?;

@@ -3,11 +3,13 @@
 //! It is written from the observations of others and knows nothing of the connector's client. It is strict where the service
 //! is: an unknown parameter, a hashtable without its type and parameters that are `null` fail a call; an assertion must be
 //! signed, short, for this address and new; a password must be encrypted under the published key. Faults strike by `Token`,
-//! `Module`, `Page` (a page after the first) and the names of cmdlets.
+//! `Module`, `Page` (a page after the first), the names of cmdlets, and for typed reads `Mailbox`, `User` and `CasMailbox`.
 
 mod admin;
 mod json;
+mod pages;
 mod token;
+mod typed;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,8 +18,9 @@ use std::time::{Duration, Instant};
 use rsa::RsaPrivateKey;
 use uuid::Uuid;
 
-use self::admin::Pending;
+use self::pages::Pending;
 use self::token::Issued;
+use self::typed::EntitySet;
 use crate::fault::{FaultKind, FaultPlan};
 use crate::http::Shells;
 use crate::options::SimOptions;
@@ -113,6 +116,11 @@ impl Cloud {
             }
             ["adminapi", "beta", _, "invokecommand"] => admin::cmdlet_name(request.body),
             ["adminapi", _, _, "invokecommand"] => return Ok(CloudAnswer::bare(405)),
+            ["adminapi", "beta" | "v1.0", _, leaf] => match EntitySet::of(leaf) {
+                Some(_) if request.query.contains("skiptoken") => "Page".to_owned(),
+                Some(set) => set.name().to_owned(),
+                None => return Ok(CloudAnswer::html(404)),
+            },
             _ => return Ok(CloudAnswer::html(404)),
         };
         let fault = faults.strike(&action);

@@ -117,6 +117,14 @@ impl Rich {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Returns the distinguished name, if this is the id of an object.
+    pub(crate) fn distinguished_name(&self) -> Option<&str> {
+        match &self.kind {
+            RichKind::ObjectId { distinguished_name, .. } => Some(distinguished_name),
+            _ => None,
+        }
+    }
 }
 
 /// One object of the pipeline.

@@ -15,7 +15,7 @@ use crate::change::Attributes;
 use crate::error::RequestError;
 use crate::schema::{Attribute, Family, Owner, attribute, attributes, nearest_attribute};
 use crate::session::Session;
-use crate::settings::Settings;
+use crate::settings::{Infrastructure, Settings};
 use crate::value::{attribute_to_json, list_argument};
 
 /// A request that was found to make sense under the settings.
@@ -31,6 +31,8 @@ pub(super) struct Part {
     /// Empty: all that are managed.
     pub(super) classes: Vec<&'static str>,
     pub(super) attributes: Vec<Attribute>,
+    /// Whether the service may give typed rows, which do not show the server.
+    typed: bool,
 }
 
 impl Plan {
@@ -62,6 +64,7 @@ impl Plan {
                             None => attribute.is_default(),
                         })
                         .collect(),
+                    typed: has_typed_reads(settings),
                 })
             })
             .collect();
@@ -119,6 +122,10 @@ pub(super) fn check_names(
             }
         })
         .collect()
+}
+
+fn has_typed_reads(settings: &Settings) -> bool {
+    matches!(&settings.infrastructure, Infrastructure::Cloud(cloud) if cloud.typed_reads)
 }
 
 /// Refuses attributes that need a second session when only one is allowed.
@@ -187,8 +194,13 @@ impl Part {
             .iter()
             .filter(|attribute| attribute.reader() == Some(Owner::Recipient))
             .map(|attribute| attribute.name());
-        let mut names: Vec<_> = ALWAYS_READ.to_vec();
-        names.extend(own.filter(|name| !ALWAYS_READ.contains(name)));
+        let always = ALWAYS_READ.iter().copied();
+        let mut names: Vec<_> = always.filter(|name| !self.typed || *name != SERVER).collect();
+        for name in own {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         call.select(names)
     }
 
@@ -236,8 +248,8 @@ pub(super) fn guids<'a>(ids: impl IntoIterator<Item = &'a Uuid>) -> String {
 const KEYS: &[&str] = &["Guid", "Name", "RecipientTypeDetails", "Alias", "WhenChangedUTC"];
 
 /// What every object is read with: its key, what it is, and where and when that was so.
-const ALWAYS_READ: &[&str] =
-    &["Guid", "Name", "RecipientTypeDetails", "OriginatingServer", "WhenChangedUTC"];
+const ALWAYS_READ: &[&str] = &["Guid", "Name", "RecipientTypeDetails", SERVER, "WhenChangedUTC"];
+const SERVER: &str = "OriginatingServer";
 
 /// Leaves addresses of excluded domains out of what describes the managed addresses.
 ///

@@ -32,6 +32,8 @@ pub struct Cloud {
     pub ca_file: Option<PathBuf>,
     /// The way to both hosts.
     pub network: Network<Proxy>,
+    /// Whether imports may read mailboxes as typed rows, where that is sure to give the same.
+    pub typed_reads: bool,
     /// Whether [`api_url`](Self::api_url) is one of the settings' own, which links and redirects then never leave.
     pub own_api: bool,
 }
@@ -148,6 +150,7 @@ pub(super) const KEYS: &[&str] = &[
     "certificate_pin",
     "min_tls",
     "connect_timeout",
+    "typed_reads",
 ];
 
 pub(super) fn parse(
@@ -241,6 +244,7 @@ fn side(
         api_url,
         scope: table.text("scope")?.unwrap_or_else(|| scope.to_owned()),
         ca_file: table.text("ca_file")?.map(|path| context.directory.join(path)),
+        typed_reads: table.boolean("typed_reads")?.unwrap_or(false),
         own_api: table.has("api_url"),
     })
 }

@@ -502,6 +502,11 @@ fn the_cloud_knows_three_ways_to_sign_in() {
         "{rest}username = 'a@b.c'\npassword = {{ env = 'SECRET' }}\n[cloud]\napi_url = 'http://127.0.0.1:8080'"
     ));
     assert!(matches!(by_password.credential, CloudCredential::Password { .. }));
+    assert!(
+        !by_certificate.typed_reads && cloud(&format!("{CLOUD}typed_reads = true")).typed_reads
+    );
+    let error = parse(&format!("{CLOUD}typed_reads = 'yes'")).unwrap_err();
+    assert!(error.to_string().contains("cloud.typed_reads"), "{error}");
     let settings = parse(CLOUD).unwrap();
     assert_eq!(settings.operation_timeout, Duration::from_secs(960));
     assert_eq!(settings.export.deprovision, Deprovision::Refuse);

@@ -16,5 +16,6 @@ mod recovery;
 mod replay;
 mod simulated;
 mod support;
+mod typed_reads;
 #[cfg(test)]
 mod winrm;

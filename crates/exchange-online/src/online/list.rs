@@ -2,7 +2,8 @@
 //!
 //! The next page is asked for as soon as its link is known, for links do not live long; its body waits in the connection
 //! until the rows before it were taken. A page whose body breaks off is asked for again, and what it gave already is left
-//! out by its GUID; so is everything given when a link is refused and the list has to be begun again.
+//! out by its GUID; so is everything given when a link is refused and the list has to be begun again, or when typed rows turn
+//! out to be something else than the cmdlet gives.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
+use super::route::Route;
 use super::service::{Job, Service};
 use super::{Failure, guid, items};
 use crate::answer::{Answer, check_type};
-use crate::error::{OnlineError, is_expired_page};
+use crate::error::{OnlineError, is_expired_page, is_not_served};
 use crate::link::{LinkError, Pages};
 use crate::page::{PageReader, PageRow};
 use crate::rest::{RestAnswer, RestBody, RestError, RestStream};
@@ -27,19 +29,20 @@ use crate::rest::{RestAnswer, RestBody, RestError, RestStream};
 /// Runs a cmdlet whose output is all of a list.
 pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'static> {
     Box::pin(stream! {
-        let (job, first) = match service.prepare(&call).await {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                yield Err(error.into());
-                return;
-            }
-        };
-        let job = Arc::new(job);
         let mut passes = Passes::default();
         let mut progress = Progress::begin();
+        let mut found = Route::find(&service, &call).await;
         'pass: loop {
+            let route = match found {
+                Ok(route) => route,
+                Err(error) => {
+                    yield Err(error.into());
+                    return;
+                }
+            };
+            let job = &route.job;
             let mut pages = Pages::default();
-            let mut fetch = Fetch::begin(&service, &job, first.clone());
+            let mut fetch = Fetch::begin(&service, &route, route.first.clone());
             let (mut number, mut attempt, mut asked) = (0_u32, 1, Instant::now());
             loop {
                 let mut page = match fetch.page().await {
@@ -47,11 +50,19 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                     Err(Failure::Online(error)) if number > 0 && is_expired_page(&error) => {
                         if passes.again(service.options.max_restarts) {
                             tracing::warn!(cmdlet = %job.cmdlet, %error, "a page was refused; beginning the list again");
+                            found = Ok(route);
                             continue 'pass;
                         }
                         let restarts = passes.restarts;
                         yield Err(OnlineError::Expired { restarts, source: error.into() }.into());
                         return;
+                    }
+                    Err(Failure::Online(error))
+                        if number == 0 && route.is_typed() && is_not_served(&error) =>
+                    {
+                        passes.turn();
+                        found = Route::leave_typed(&service, &call, &error).await;
+                        continue 'pass;
                     }
                     Err(failure) => {
                         yield Err(failure.into());
@@ -60,15 +71,15 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                 };
                 let mut next: Option<Next> = None;
                 let ended = loop {
-                    if let Some(error) = progress.ended(&service, &job) {
+                    if let Some(error) = progress.ended(&service, job) {
                         break Err(Failure::Stalled(error));
                     }
-                    match page.rows(&service, &job).await {
+                    match page.rows(&service, &route).await {
                         Ok(Some(rows)) => {
                             if next.is_none()
                                 && let Some(link) = page.reader.link()
                             {
-                                next = Some(Next::begin(&service, &job, &first, &pages, link));
+                                next = Some(Next::begin(&service, &route, &pages, link));
                             }
                             for PageRow { value, fault } in rows {
                                 let admitted = passes.admits(&value);
@@ -81,7 +92,7 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                                 }
                             }
                         }
-                        Ok(None) => break page.end(),
+                        Ok(None) => break page.end(&route),
                         Err(failure) => break Err(failure),
                     }
                 };
@@ -96,8 +107,14 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                             return;
                         }
                         passes.repeat_page();
-                        fetch = Fetch::begin(&service, &job, fetch.url.clone());
+                        fetch = Fetch::begin(&service, &route, fetch.url.clone());
                         continue;
+                    }
+                    // What was given is what the other way gives; typed rows have a GUID, so it is known again.
+                    Err(Failure::Unfit(error)) => {
+                        passes.turn();
+                        found = Route::leave_typed(&service, &call, &error).await;
+                        continue 'pass;
                     }
                     Err(failure) => {
                         yield Err(failure.into());
@@ -117,8 +134,14 @@ pub(super) fn list(service: Arc<Service>, call: CmdletCall) -> CmdletStream<'sta
                     }
                     progress.count(admitted != Admitted::Again);
                 }
-                let Some(link) = link else { return };
-                let next = next.unwrap_or_else(|| Next::begin(&service, &job, &first, &pages, &link));
+                let Some(link) = link else {
+                    if route.is_typed() && passes.are_empty() {
+                        found = Route::confirm_nothing(&service, &call).await;
+                        continue 'pass;
+                    }
+                    return;
+                };
+                let next = next.unwrap_or_else(|| Next::begin(&service, &route, &pages, &link));
                 let entered = next.0.and_then(|next| {
                     pages.enter(&next.url, service.options.max_pages).map(|()| next)
                 });
@@ -153,7 +176,7 @@ impl Page {
     async fn rows(
         &mut self,
         service: &Service,
-        job: &Job,
+        route: &Route,
     ) -> Result<Option<Vec<PageRow>>, Failure> {
         let piece = match &mut self.body {
             None if self.head.body.is_empty() => return Ok(None),
@@ -162,7 +185,7 @@ impl Page {
                 let limit = service.options.stall_timeout;
                 let end = *self.waiting.get_or_insert_with(Instant::now) + limit;
                 match tokio::time::timeout_at(end, body.next()).await {
-                    Err(_) => return Err(stalled(job, limit)),
+                    Err(_) => return Err(stalled(&route.job, limit)),
                     Ok(None) => return Ok(None),
                     Ok(Some(Err(error))) => return Err(OnlineError::NoAnswer(error).into()),
                     Ok(Some(Ok(piece))) => piece,
@@ -177,13 +200,17 @@ impl Page {
         if !rows.is_empty() {
             self.waiting = None;
         }
-        Ok(Some(rows))
+        Ok(Some(route.objects(rows)?))
     }
 
     /// Everything but the rows that were given.
-    fn end(self) -> Result<Answer, Failure> {
+    fn end(self, route: &Route) -> Result<Answer, Failure> {
         let head = self.head;
-        self.reader.end().map_err(|error| OnlineError::Answer(error.named(&head)).into())
+        let ended = self.reader.end();
+        let mut answer = ended.map_err(|error| OnlineError::Answer(error.named(&head)))?;
+        let rows = answer.rows.into_iter().map(|row| route.object(row));
+        answer.rows = rows.collect::<Result<_, _>>()?;
+        Ok(answer)
     }
 }
 
@@ -199,8 +226,8 @@ struct Fetch {
 }
 
 impl Fetch {
-    fn begin(service: &Arc<Service>, job: &Arc<Job>, url: Url) -> Self {
-        let (service, job, address) = (Arc::clone(service), Arc::clone(job), url.clone());
+    fn begin(service: &Arc<Service>, route: &Route, url: Url) -> Self {
+        let (service, job, address) = (Arc::clone(service), Arc::clone(&route.job), url.clone());
         let task = tokio::spawn(async move {
             let limit = service.options.stall_timeout;
             match tokio::time::timeout(limit, service.open(&job, address)).await {
@@ -269,18 +296,12 @@ impl Progress {
 struct Next(Result<Fetch, LinkError>);
 
 impl Next {
-    fn begin(
-        service: &Arc<Service>,
-        job: &Arc<Job>,
-        first: &Url,
-        pages: &Pages,
-        link: &str,
-    ) -> Self {
-        let url = service.territory().enter(first, link).and_then(|url| {
+    fn begin(service: &Arc<Service>, route: &Route, pages: &Pages, link: &str) -> Self {
+        let url = service.territory().enter(&route.first, link).and_then(|url| {
             pages.check(&url, service.options.max_pages)?;
             Ok(url)
         });
-        Self(url.map(|url| Fetch::begin(service, job, url)))
+        Self(url.map(|url| Fetch::begin(service, route, url)))
     }
 }
 
@@ -307,9 +328,19 @@ impl Passes {
             return false;
         }
         self.restarts += 1;
+        self.turn();
+        true
+    }
+
+    /// Begins the other way.
+    fn turn(&mut self) {
         self.page.clear();
         self.earlier.extend(self.current.drain());
-        true
+    }
+
+    /// Whether nothing was given.
+    fn are_empty(&self) -> bool {
+        self.earlier.is_empty() && self.current.is_empty() && !self.nameless
     }
 
     fn may_repeat_page(&self) -> bool {

@@ -1,6 +1,7 @@
 //! One request of the API with everything around it: token, routing, waiting, redirects.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub(crate) struct Service {
     ended: Notify,
     key: tokio::sync::Mutex<Option<(PasswordKey, Instant)>>,
     names: Mutex<HashMap<Uuid, String>>,
+    /// Whether typed rows turned out to be something else than `InvokeCommand` gives.
+    pub(super) typed_rows_differ: AtomicBool,
     connection_id: Uuid,
 }
 
@@ -100,6 +103,7 @@ impl Service {
             ended: Notify::new(),
             key: tokio::sync::Mutex::new(None),
             names: Mutex::default(),
+            typed_rows_differ: AtomicBool::new(false),
             connection_id: Uuid::new_v4(),
             options,
         }

@@ -6,3 +6,4 @@ mod properties;
 mod recordings;
 mod script;
 mod streaming;
+mod typed;

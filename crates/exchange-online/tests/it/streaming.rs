@@ -26,12 +26,13 @@ use crate::script::{COMMAND, all_mailboxes, good_token, options, row, run};
 struct Pieces {
     bodies: Mutex<VecDeque<RestBody>>,
     opened: AtomicUsize,
+    verbs: Mutex<Vec<Method>>,
 }
 
 impl Pieces {
     fn new(bodies: impl IntoIterator<Item = RestBody>) -> Arc<Self> {
         let bodies = Mutex::new(bodies.into_iter().collect());
-        Arc::new(Self { bodies, opened: AtomicUsize::new(0) })
+        Arc::new(Self { bodies, ..Self::default() })
     }
 
     fn online(self: &Arc<Self>) -> ExchangeOnline {
@@ -49,8 +50,9 @@ impl RestExchange for Pieces {
         Box::pin(async { Ok(good_token(1)) })
     }
 
-    fn open(&self, _request: RestRequest) -> OpenFuture<'_> {
+    fn open(&self, request: RestRequest) -> OpenFuture<'_> {
         self.opened.fetch_add(1, Ordering::SeqCst);
+        self.verbs.lock().expect("no test panics here").push(request.method);
         let body =
             self.bodies.lock().expect("no test panics here").pop_front().expect("there is a body");
         let head = RestAnswer::new(200, "").header("Content-Type", "application/json");
@@ -90,6 +92,31 @@ async fn rows_are_given_and_the_next_page_is_asked_for_before_a_page_has_ended()
     pieces.send(format!("{}]}}", second.strip_prefix("{\"Gu").unwrap())).unwrap();
     drop(pieces);
     assert_eq!(items.filter(|item| std::future::ready(item.is_ok())).count().await, 2);
+}
+
+#[tokio::test]
+async fn the_next_page_is_asked_for_while_rows_of_this_one_are_still_to_be_taken() {
+    for typed in [false, true] {
+        for link_comes_first in [true, false] {
+            let rows = format!("\"value\":[{},{},{}]", row(1), row(2), row(3));
+            let link = format!("\"@odata.nextLink\":\"{COMMAND}?$skiptoken=a\"");
+            let page = match link_comes_first {
+                true => format!("{{{link},{rows}}}"),
+                false => format!("{{{rows},{link}}}"),
+            };
+            let last = format!("{{\"value\":[{}]}}", row(4));
+            let service = Pieces::new([body([Ok(page)]), body([Ok(last)])]);
+            let online = ExchangeOnline::over(options().typed_reads(typed), service.clone());
+            let mut items = online.invoke(all_mailboxes());
+            assert!(matches!(items.next().await, Some(Ok(CmdletItem::Object(_)))));
+            tokio::task::yield_now().await;
+            assert_eq!(service.opened(), 2, "two rows are still to be taken");
+            let rest: Vec<_> = items.collect().await;
+            assert_eq!(rest.iter().filter(|item| item.is_ok()).count(), 3, "{rest:?}");
+            let verbs = service.verbs.lock().expect("no test panics here").clone();
+            assert_eq!(verbs, [if typed { Method::Get } else { Method::Post }; 2]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,29 +1,18 @@
-//! The admin API: cmdlets as JSON, their output page by page, and the module file.
-
-use std::time::{Duration, Instant};
+//! The admin API: cmdlets as JSON, and the module file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use rsa::traits::PublicKeyParts;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::json::{self, Unfit};
 use super::token::unescaped;
-use super::{Cloud, CloudAnswer, CloudRequest, is_past, lock, remember};
-use crate::cmdlets::{Answer, Argument, CmdletError, Exchange, Invocation, Record, Run, Session};
+use super::{Cloud, CloudAnswer, CloudRequest, is_past, lock};
+use crate::cmdlets::{Argument, CmdletError, Exchange, Invocation, Record, Run, Session};
 use crate::http::Shells;
 
-/// How long a link to a page lives.
-const LINK_LIFE: Duration = Duration::from_secs(300);
-/// The most rows a page may have.
-const MAX_PAGE: usize = 1000;
-/// The cookie that names the server a list lives on.
-const AFFINITY: &str = "X-SimBackEnd";
-
-const EXPIRED: &str = "Expired or Invalid pagination request. Default Expiry time is 00:30:00";
-const PAGING: &str = "Microsoft.Exchange.Admin.OData.Core.ODataServiceException";
+pub(super) const PAGING: &str = "Microsoft.Exchange.Admin.OData.Core.ODataServiceException";
 const PARAMETER_SET: &str = "System.Management.Automation.AmbiguousParameterSetException";
 const TRANSFORMATION: &str = "System.Management.Automation.ParameterTransformationException";
 
@@ -73,18 +62,6 @@ const MISSING: [(&str, &[&str]); 4] = [
     ("Set-CASMailbox", &["ECPEnabled", "MAPIBlockOutlookNonCachedMode"]),
 ];
 
-/// A list of which pages are still to come.
-#[derive(Debug)]
-pub(super) struct Pending {
-    run: Run,
-    ahead: Record,
-    body: Vec<u8>,
-    anchor: Option<String>,
-    cookie: String,
-    page_size: usize,
-    until: Instant,
-}
-
 /// Returns the cmdlet that a body names, or `InvokeCommand`.
 pub(super) fn cmdlet_name(body: &[u8]) -> String {
     let body: Option<Value> = serde_json::from_slice(body).ok();
@@ -120,6 +97,7 @@ impl Cloud {
         match action {
             "Module" => self.module(request),
             "Page" => self.next_page(request, shells),
+            "Mailbox" | "User" | "CasMailbox" => self.typed(request, shells),
             _ if request.post => self.invoke(request, shells),
             _ => CloudAnswer::bare(405),
         }
@@ -182,11 +160,7 @@ impl Cloud {
             Ok(run) => run,
             Err(error) => return refusal(&error),
         };
-        let wanted = header(request.headers, "prefer")
-            .and_then(|value| value.split("maxpagesize=").nth(1)?.split(';').next()?.parse().ok());
-        let page_size = wanted.unwrap_or(MAX_PAGE).clamp(1, self.page_size.min(MAX_PAGE));
-        let pending = PendingRun { run, ahead: None, page_size };
-        let answer = self.page(request, pending, None, &mut exchange);
+        let answer = self.begin_list(request, run, None, &mut exchange);
         if name.starts_with("New-") {
             exchange.detach_policies();
         }
@@ -272,108 +246,6 @@ impl Cloud {
         }
         Ok(invocation)
     }
-
-    fn next_page(&self, request: &CloudRequest<'_>, shells: &Shells) -> CloudAnswer {
-        let expired = || json::error(400, PAGING, EXPIRED);
-        let token = request
-            .query
-            .split('&')
-            .find_map(|pair| unescaped(pair).strip_prefix("$skiptoken=").map(str::to_owned));
-        let mut pages = lock(&self.pages);
-        let place = pages.iter().position(|(known, _)| Some(known) == token.as_ref());
-        let Some((_, pending)) = place.and_then(|place| pages.remove(place)) else {
-            return expired();
-        };
-        drop(pages);
-        let cookies = header(request.headers, "cookie").unwrap_or_default();
-        let same = pending.body == request.body
-            && pending.anchor.as_deref() == header(request.headers, "x-anchormailbox")
-            && cookies.split("; ").any(|cookie| cookie == format!("{AFFINITY}={}", pending.cookie));
-        if !same || is_past(pending.until) || !request.post {
-            return expired();
-        }
-        let Pending { run, ahead, page_size, cookie, .. } = pending;
-        let run = PendingRun { run, ahead: Some(ahead), page_size };
-        self.page(request, run, Some(cookie), &mut shells.exchange())
-    }
-
-    /// Runs on until a page is full.
-    fn page(
-        &self,
-        request: &CloudRequest<'_>,
-        mut pending: PendingRun,
-        cookie: Option<String>,
-        exchange: &mut Exchange,
-    ) -> CloudAnswer {
-        let (mut rows, mut warnings) = (Vec::new(), Vec::new());
-        let cookie = cookie.unwrap_or_else(|| Uuid::from_u128(rand::random()).to_string());
-        let mut link = None;
-        loop {
-            let record = match pending.ahead.take() {
-                Some(record) => Some(record),
-                None => match pending.run.next(exchange) {
-                    Ok(record) => record,
-                    Err(error) => return refusal(&error),
-                },
-            };
-            match record {
-                None => break,
-                Some(record @ Record::Output(_)) if rows.len() >= pending.page_size => {
-                    link = Some(self.keep(request, pending, record, &cookie));
-                    break;
-                }
-                Some(Record::Output(item)) => rows.push(json::row(&item)),
-                Some(Record::Error(error)) => return refusal(&error),
-                Some(Record::Warning(text)) => warnings.push(text),
-                Some(Record::Confirm(_)) => pending.run.answer(Answer::Yes),
-                Some(Record::Supply(_) | Record::Starved) => break,
-                Some(_) => {}
-            }
-        }
-        let mut body = json!({
-            "@odata.context": format!("{}/adminapi/beta/$metadata#Collection(Exchange.GenericHashTable)", request.origin),
-            "adminapi.warnings@odata.type": "#Collection(String)",
-            "@adminapi.warnings": warnings,
-        });
-        if let Some(members) = body.as_object_mut() {
-            if let Some(link) = link {
-                members.insert("@odata.nextLink".to_owned(), link.into());
-            }
-            members.insert("value".to_owned(), rows.into());
-        }
-        CloudAnswer::json(200, &body)
-            .with("Set-Cookie", format!("{AFFINITY}={cookie}; path=/; HttpOnly"))
-    }
-
-    /// Keeps the rest of a list, and gives the link to it.
-    fn keep(
-        &self,
-        request: &CloudRequest<'_>,
-        pending: PendingRun,
-        ahead: Record,
-        cookie: &str,
-    ) -> String {
-        let token = Uuid::from_u128(rand::random()).to_string();
-        let link = format!("{}{}?%24skiptoken={token}", request.origin, request.path);
-        let pending = Pending {
-            run: pending.run,
-            ahead,
-            body: request.body.to_vec(),
-            anchor: header(request.headers, "x-anchormailbox").map(str::to_owned),
-            cookie: cookie.to_owned(),
-            page_size: pending.page_size,
-            until: Instant::now() + LINK_LIFE,
-        };
-        remember(&mut lock(&self.pages), (token, pending));
-        link
-    }
-}
-
-/// A list that is being read.
-struct PendingRun {
-    run: Run,
-    ahead: Option<Record>,
-    page_size: usize,
 }
 
 /// Returns the row of the mailbox that is about to be removed.
@@ -407,7 +279,7 @@ fn no_set(parameter: &str) -> CloudAnswer {
     json::error(400, PARAMETER_SET, &message)
 }
 
-fn refusal(error: &CmdletError) -> CloudAnswer {
+pub(super) fn refusal(error: &CmdletError) -> CloudAnswer {
     if error.id.starts_with("NamedParameterNotFound") {
         return json::error(400, PARAMETER_SET, &error.message);
     }
@@ -424,6 +296,6 @@ fn selection(query: &str) -> Option<Invocation> {
     Some(Invocation::new("Select-Object").with("Property", Argument::List(names)))
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

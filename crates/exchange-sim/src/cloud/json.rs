@@ -82,7 +82,7 @@ fn member(members: &mut Map<String, Value>, name: &str, field: &Field) {
     members.insert(name.to_owned(), value(field));
 }
 
-fn value(field: &Field) -> Value {
+pub(super) fn value(field: &Field) -> Value {
     match field {
         Field::Nil => Value::Null,
         Field::Text(text) => text.as_str().into(),
@@ -97,7 +97,7 @@ fn value(field: &Field) -> Value {
 }
 
 /// Universal time with seven digits and an offset of nothing.
-fn date_text(date: OffsetDateTime) -> String {
+pub(super) fn date_text(date: OffsetDateTime) -> String {
     let date = date.to_offset(time::UtcOffset::UTC);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.0000000+00:00",
