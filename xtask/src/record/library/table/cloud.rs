@@ -11,6 +11,7 @@ const DELETE: &str = r#"{"ref":"1","operation":"delete","id":"{UserMailbox}"}"#;
 const BOTH: &str = r#"{"ref":"1","operation":"update","id":"{RemoteUserMailbox}","attributes":{"DisplayName":"Ann B. Example","AuditEnabled":true}}"#;
 
 const REMOVE: &str = "[export]\ndeprovision = 'remove'\nmax_deletes = 5\n";
+const TYPED: &str = "[cloud]\ntyped_reads = true";
 const ATTRIBUTES: &[&str] = &["import", "--attributes", "Alias,EmailAddresses,Department"];
 
 const fn cloud(name: &'static str, command: &'static [&'static str]) -> Listed {
@@ -35,6 +36,7 @@ pub(super) const SERVICE: &[Listed] = &[
     cloud("cloud/import/pages", &["import", "--attributes", "Alias"])
         .options(&["cloud", "small pages"])
         .mailboxes(20),
+    cloud("cloud/import/typed", ATTRIBUTES).options(&["cloud", "small pages"]).settings(TYPED),
     cloud("cloud/export/create", EXPORT).input(&[CREATE, SHARED]),
     cloud("cloud/export/create-twice", EXPORT).input(&[CREATE, CREATE]),
     cloud("cloud/export/update", EXPORT).input(&[UPDATE, UPDATE]),
@@ -76,6 +78,14 @@ pub(super) const FAULTS: &[Listed] = &[
     cloud("cloud/faults/page-broken-off", ATTRIBUTES)
         .options(&["cloud", "small pages"])
         .fault(&["drop-mid@Page:1"]),
+    cloud("cloud/faults/typed-not-served", ATTRIBUTES)
+        .settings(TYPED)
+        .fault(&["http=404@Mailbox:1x0"]),
+    cloud("cloud/faults/typed-page-expired", ATTRIBUTES)
+        .options(&["cloud", "small pages"])
+        .mailboxes(8)
+        .settings(TYPED)
+        .fault(&["http=400@Page:2"]),
     cloud("cloud/faults/redirected", ATTRIBUTES).fault(&["http=302@Get-Mailbox:1"]),
     cloud("cloud/faults/web-page", ATTRIBUTES).fault(&["html=200@Get-Mailbox:1x0"]),
     cloud("cloud/faults/creation-lost", EXPORT)
