@@ -12,7 +12,7 @@ use url::Url;
 use crate::connector::Inner;
 use crate::error::{Error, report};
 use crate::online;
-use crate::remote::{Remote, is_untrusted};
+use crate::remote::{LeftOver, Remote, is_untrusted};
 use crate::schema::Family;
 use crate::session::{Reply, Session};
 use crate::settings::{EndpointKind, Settings};
@@ -290,7 +290,7 @@ impl CheckReport {
         }
     }
 
-    /// Looks for sessions that an earlier run did not close. They stand in nobody's way until the limit is reached.
+    /// Looks for sessions of other runs. They stand in nobody's way until the limit is reached.
     async fn left_over(&mut self, inner: &Inner) {
         let Some(remote) = inner.remote().filter(|_| kind(inner) == EndpointKind::WinRm) else {
             return;
@@ -299,8 +299,13 @@ impl CheckReport {
             Ok(found) if found.is_empty() => self.good(LEFT_OVER, Some("none".to_owned())),
             Ok(found) => {
                 let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
-                let remedy = "an earlier run ended without closing these; where they use up the account's limit, end them \
-                              on the server (Remove-WSManInstance shell -SelectorSet @{ShellId='…'}), or wait";
+                let remedy = if found.iter().any(LeftOver::is_lost) {
+                    "an earlier run ended without closing these; where they use up the account's limit, end them on the \
+                     server (Remove-WSManInstance shell -SelectorSet @{ShellId='…'}), or wait"
+                } else {
+                    "where no other run goes on, one ended without closing these; where they use up the account's limit, \
+                     end them on the server (Remove-WSManInstance shell -SelectorSet @{ShellId='…'}), or wait"
+                };
                 self.step(LEFT_OVER, CheckStatus::Ok, Some(shown.join("; ")), Some(remedy));
             }
             Err(error) => {

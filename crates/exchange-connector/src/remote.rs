@@ -156,8 +156,8 @@ impl Remote {
         Arc::new(RemoteSession { pool, whole_objects: AtomicBool::new(false) })
     }
 
-    /// Asks a WinRM service for sessions of this program and account that nobody uses any more: those of a run that ended
-    /// without closing them. They count against the account's limit until the server ends them.
+    /// Asks a WinRM service for sessions of this program and account that other runs use, or ended without closing. They
+    /// count against the account's limit until the server ends them.
     pub(crate) async fn left_over(&self) -> Result<Vec<LeftOver>, HttpError> {
         let open: Vec<ShellId> = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -72,7 +72,8 @@ impl Headers {
         } else if is(Ns::Addressing, "MessageID") {
             self.message_id = id();
         } else if is(Ns::Addressing, "RelatesTo") {
-            self.relates_to = id();
+            // A front end that answers by itself leaves it empty.
+            self.relates_to = id().filter(|_| !child.raw_text().trim().is_empty());
         } else if is(Ns::Addressing, "To") {
             self.to = Some(child.text());
         } else if is(Ns::Addressing, "ReplyTo") {

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::peer::{GOOD_PASSWORD, export_all, import_all, text};
 use crate::support::{Folder, Peer, run};
+#[cfg(unix)]
+use crate::survival::Working;
 
 /// Imports by both ways in, which have to give the same.
 fn check_import(options: &[&str], scheme: &str, method: &str, mailboxes: usize) {
@@ -143,4 +145,24 @@ fn one_cmdlet_and_a_plan_run_with_credssp() {
         run(&["--config", &config, "plan", "--input", "-"], &create.to_string()).expect_code(0);
     assert_eq!(planned.last()["status"], "planned");
     assert!(!planned.last().to_string().contains(GOOD_PASSWORD));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_check_names_the_session_of_a_run_that_was_killed() {
+    let Some(peer) = Peer::start(&["--mailboxes", "500", "--receive-delay", "0.2"]) else { return };
+    let folder = Folder::new();
+    let config =
+        folder.write("settings.toml", &peer.winrm_settings("http", "OnPremises", "CredSSP", "New"));
+    let mut killed = Working::start(&["--config", &config, "import"], "");
+    assert_eq!(killed.next().unwrap()["type"], "object");
+    killed.signal("-KILL");
+    killed.end();
+    assert_eq!(peer.state()["open_shells"], json!(1));
+    let report = run(&["--config", &config, "check", "--json"], "").expect_code(0);
+    let steps = report.last()["steps"].as_array().unwrap().clone();
+    let found = steps.iter().find(|step| step["name"] == "left-over sessions").unwrap();
+    assert!(text(&found["detail"]).contains(r"TEST\svc, open for"), "{found}");
+    assert!(text(&found["remedy"]).contains("Remove-WSManInstance"), "{found}");
+    assert_eq!(peer.state()["open_shells"], json!(1), "somebody's session was ended unasked");
 }

@@ -140,7 +140,7 @@ fn refuses_account(error: &HttpError) -> bool {
         HttpError::Kerberos(error) => !matches!(error, KerberosError::Unreachable { .. }),
         HttpError::Http(answer) => matches!(answer.status, 401 | 403),
         HttpError::Fault { fault, .. } => {
-            fault.code == Some(FaultCode::ACCESS_DENIED)
+            fault.code.is_some_and(|code| REFUSALS.contains(&code))
                 || fault
                     .diagnostics
                     .failure_category()
@@ -149,6 +149,13 @@ fn refuses_account(error: &HttpError) -> bool {
         _ => false,
     }
 }
+
+const REFUSALS: [FaultCode; 4] = [
+    FaultCode::ACCESS_DENIED,
+    FaultCode::FAILED_AUTHENTICATION,
+    FaultCode::LOGON_FAILURE,
+    FaultCode::NO_SUCH_LOGON_SESSION,
+];
 
 /// Whether it failed because of certificates.
 pub(crate) fn is_untrusted(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

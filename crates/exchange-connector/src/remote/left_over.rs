@@ -2,8 +2,9 @@
 //!
 //! Exchange's own endpoint lists none. WinRM lists those of all users to an administrator, so a session counts as ours by
 //! its name, configuration and owner together. One that is in use always has a Receive pending, which is renewed with each
-//! operation timeout; one without a sign of life for twice as long has lost its client. They are told of and not ended:
-//! somebody's clock, or a program that pauses, may say otherwise.
+//! operation timeout; one without a sign of life for twice as long has lost its client. Of any other nothing shows whether
+//! another run uses it or has just been killed. They are told of and not ended: somebody's clock, or a program that
+//! pauses, may say otherwise.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,39 +13,57 @@ use psrp_client::wsman::{ResourceUri, ShellInfo};
 
 use super::SHELL_NAME;
 
-/// A session that nobody uses any more.
+/// A session of another run, which uses it or left it behind.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct LeftOver {
     id: String,
     owner: String,
-    inactivity: Duration,
+    /// How long it has been without its client, where it has certainly lost it.
+    lost_for: Option<Duration>,
+    run_time: Option<Duration>,
     /// When the server ends it by itself.
     idle_timeout: Option<Duration>,
 }
 
 impl LeftOver {
-    /// Takes what a list says of a session; nothing when it is another's, or may be in use.
+    /// Takes what a list says of a session; nothing when it is another's.
     pub(super) fn of(shell: &ShellInfo, username: &str, timeout: Option<Duration>) -> Option<Self> {
         let ours = shell.name.as_deref() == Some(SHELL_NAME)
             && shell.resource_uri.as_deref() == Some(ResourceUri::powershell().as_str());
         let owner = shell.owner.as_deref().filter(|owner| is_same_account(owner, username))?;
-        let inactivity = shell.inactivity?;
-        let dead = inactivity > timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_mul(2);
-        (ours && dead).then(|| Self {
+        let longest = timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_mul(2);
+        ours.then(|| Self {
             id: shell.shell_id.as_ref().map_or_else(String::new, |id| id.as_str().to_owned()),
             owner: owner.to_owned(),
-            inactivity,
+            lost_for: shell.inactivity.filter(|inactivity| *inactivity > longest),
+            run_time: shell.run_time,
             idle_timeout: shell.idle_timeout,
         })
+    }
+
+    /// Whether its client is certainly gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost_for.is_some()
     }
 }
 
 impl fmt::Display for LeftOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, owner, inactivity, idle_timeout } = self;
-        write!(f, "{id} of {owner}, without its client for {} s", inactivity.as_secs())?;
+        let Self { id, owner, lost_for, run_time, idle_timeout } = self;
+        write!(f, "{id} of {owner}, ")?;
+        match (lost_for, run_time) {
+            (Some(time), _) => write!(f, "without its client for {} s", time.as_secs())?,
+            (None, Some(time)) => write!(
+                f,
+                "open for {} s, in use by another run or left behind lately",
+                time.as_secs()
+            )?,
+            (None, None) => f.write_str("in use by another run or left behind lately")?,
+        }
         match idle_timeout {
-            Some(timeout) => write!(f, " (the server ends it after {} s)", timeout.as_secs()),
+            Some(timeout) => {
+                write!(f, " (the server ends it after {} s without a client)", timeout.as_secs())
+            }
             None => Ok(()),
         }
     }
@@ -80,36 +99,46 @@ mod tests {
         info
     }
 
+    /// `None` for another's session, else whether it has lost its client.
     #[track_caller]
-    fn check(shell: &ShellInfo, username: &str, expected: bool) {
+    fn check(shell: &ShellInfo, username: &str, expected: Option<bool>) {
         let found = LeftOver::of(shell, username, Some(Duration::from_secs(100)));
-        assert_eq!(found.is_some(), expected, "{found:?}");
+        assert_eq!(found.as_ref().map(LeftOver::is_lost), expected, "{found:?}");
     }
 
     #[test]
-    fn only_dead_sessions_of_the_own_account_are_left_over() {
+    fn sessions_of_the_own_account_and_name_are_told_from_others() {
         let dead = shell(SHELL_NAME, r"CONTOSO\svc", 201);
-        check(&dead, r"contoso\SVC", true);
-        check(&dead, "svc@contoso.com", true);
-        check(&dead, "svc", true);
-        check(&dead, r"FABRIKAM\svc", false);
-        check(&dead, "ann@contoso.com", false);
-        check(&shell(SHELL_NAME, r"CONTOSO\svc", 200), r"CONTOSO\svc", false);
-        check(&shell("Runspace1", r"CONTOSO\svc", 900), r"CONTOSO\svc", false);
+        check(&dead, r"contoso\SVC", Some(true));
+        check(&dead, "svc@contoso.com", Some(true));
+        check(&dead, "svc", Some(true));
+        check(&dead, r"FABRIKAM\svc", None);
+        check(&dead, "ann@contoso.com", None);
+        check(&shell(SHELL_NAME, r"CONTOSO\svc", 200), r"CONTOSO\svc", Some(false));
+        check(&shell("Runspace1", r"CONTOSO\svc", 900), r"CONTOSO\svc", None);
         let mut other = dead.clone();
         other.resource_uri = Some(ResourceUri::exchange().as_str().to_owned());
-        check(&other, r"CONTOSO\svc", false);
+        check(&other, r"CONTOSO\svc", None);
         let mut silent = dead;
         silent.inactivity = None;
-        check(&silent, r"CONTOSO\svc", false);
+        check(&silent, r"CONTOSO\svc", Some(false));
     }
 
     #[test]
     fn it_says_when_it_will_be_gone() {
-        let found = LeftOver::of(&shell(SHELL_NAME, "svc", 500), "svc", None).unwrap();
+        let shown = |shell: &ShellInfo| LeftOver::of(shell, "svc", None).unwrap().to_string();
+        let mut shell = shell(SHELL_NAME, "svc", 500);
         assert_eq!(
-            found.to_string(),
-            "11111111-2222-3333-4444-555555555555 of svc, without its client for 500 s (the server ends it after 7200 s)"
+            shown(&shell),
+            "11111111-2222-3333-4444-555555555555 of svc, without its client for 500 s (the server ends it after 7200 s \
+             without a client)"
+        );
+        shell.inactivity = Some(Duration::ZERO);
+        shell.run_time = Some(Duration::from_secs(7));
+        assert_eq!(
+            shown(&shell),
+            "11111111-2222-3333-4444-555555555555 of svc, open for 7 s, in use by another run or left behind lately (the \
+             server ends it after 7200 s without a client)"
         );
     }
 }

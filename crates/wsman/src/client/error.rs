@@ -138,7 +138,7 @@ pub enum Error {
     /// Kerberos cannot sign in, for another reason than the password.
     #[error("kerberos authentication failed")]
     Kerberos(#[source] KerberosError),
-    /// The security library refused a token, or could not seal a message.
+    /// The security library refused a token, or could not seal a message; the request was not sent.
     #[error("authentication failed")]
     Security(#[source] SecurityError),
     /// A sealed answer could not be opened: it was damaged, forged, or sent before.
@@ -255,7 +255,6 @@ impl Error {
             | Self::TooManyInterim { .. }
             | Self::ClearAnswer { .. }
             | Self::Unseal { .. }
-            | Self::Security(_)
             | Self::Decode { .. } => Advice::Unknown,
             Self::Http(answer) => answer.advice(),
             _ => Advice::Never,

@@ -391,6 +391,7 @@ async fn a_token_of_absurd_size_is_refused() {
     let error = attacked(&HttpClient::new(options).unwrap()).await;
     let Error::Security(SecurityError { text, .. }) = &error else { panic!("{error:?}") };
     assert!(text.contains("larger than 10000 bytes"), "{text}");
+    assert!(!error.outcome_unknown(), "nothing was sent but tokens");
     let options = server.options(Credentials::negotiate("ann", "x")).max_header_size(16 << 10);
     let error = attacked(&HttpClient::new(options).unwrap()).await;
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");

@@ -438,6 +438,12 @@ async fn the_cookie_of_a_load_balancer_is_kept() {
     let Some(peer) = Peer::start(&["--affinity-cookie"]) else { return };
     let shell = peer.shell(peer.options("http", "/PowerShell", peer.negotiate())).await.unwrap();
     assert!(matches!(shell.receive(None).await.unwrap(), Received::Output(_)));
+    // Without it the request reaches another server, which knows neither the shell nor, in this one's case, the request.
+    let astray = HttpClient::new(peer.options("http", "/PowerShell", peer.negotiate())).unwrap();
+    let options = ShellOptions::new(&peer.url("http", "/PowerShell"));
+    let astray = Shell::attach(Arc::new(astray), options, shell.id().clone());
+    let error = error_of(astray.receive(None).await);
+    assert_eq!(error.fault().and_then(|fault| fault.code), Some(FaultCode::UNEXPECTED_SELECTORS));
     shell.delete().await.unwrap();
 }
 
