@@ -44,6 +44,14 @@ pub(crate) fn complain(message: &str) {
     say(&format!("error: {message}"));
 }
 
+/// Says on standard error why something did not work, and what to do about it where that is known.
+pub(crate) fn complain_of(message: &str, remedy: Option<String>) {
+    complain(message);
+    if let Some(remedy) = remedy {
+        say(&format!("remedy: {remedy}"));
+    }
+}
+
 /// Says something on standard error. The work goes on where nobody reads it, as after a hangup.
 pub(crate) fn say(message: &str) {
     let _ = writeln!(std::io::stderr(), "{message}");

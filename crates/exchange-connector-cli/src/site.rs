@@ -6,7 +6,7 @@ use exchange_connector::{Connector, Settings};
 use exchange_sim::{SimOptions, Simulator};
 
 use crate::args::{Global, Infrastructure};
-use crate::{USAGE, complain, kerberos, say};
+use crate::{USAGE, complain, complain_of, kerberos, say};
 
 /// A connector, and the simulator behind it if there is one.
 pub(crate) struct Site {
@@ -29,7 +29,7 @@ impl Site {
         match Connector::open(settings).await {
             Ok(connector) => Ok(Self { connector, simulator }),
             Err(error) => {
-                complain(&error.report());
+                complain_of(&error.report(), error.remedy());
                 Err(error.exit_code())
             }
         }

@@ -12,7 +12,8 @@ use url::Url;
 use crate::connector::Inner;
 use crate::error::{Error, report};
 use crate::online;
-use crate::remote::{LeftOver, Remote, is_untrusted};
+use crate::remedy;
+use crate::remote::{LeftOver, Remote};
 use crate::schema::Family;
 use crate::session::{Reply, Session};
 use crate::settings::{EndpointKind, Settings};
@@ -150,7 +151,7 @@ async fn check_side(inner: &Inner) -> CheckReport {
     let session = match inner.session_at_once().await {
         Ok(session) => session,
         Err(error) => {
-            report.no_session(&error, kind);
+            report.no_session(&error);
             // They may be what stands in the way of a session.
             if !matches!(error, Error::SignIn { .. }) {
                 report.left_over(inner).await;
@@ -260,34 +261,22 @@ impl CheckReport {
         }
     }
 
-    fn no_session(&mut self, error: &Error, kind: EndpointKind) {
-        match error {
-            Error::SignIn { source, .. } | Error::Connect { source, .. }
-                if online::remedy(&**source).is_some() =>
-            {
-                let remedy = online::remedy(&**source).unwrap_or_default();
-                self.bad("authenticate", error.report(), remedy);
-            }
-            Error::SignIn { .. } => self.bad("authenticate", error.report(), SIGN_IN.of(kind)),
-            Error::Connect { source, .. } if is_untrusted(&**source) => self.bad(
-                "open session",
-                error.report(),
-                "name the certificate authority of the server in endpoint.ca_file, and use a host name that the \
-                 certificate is for",
-            ),
+    fn no_session(&mut self, error: &Error) {
+        let step = match error {
+            _ if remedy::is_of_signing_in(error) => "authenticate",
             Error::NoExchange { .. } => {
                 self.good("authenticate", None);
                 self.good("open session", None);
-                self.bad(
-                    LOAD,
-                    error.report(),
-                    "see that hostname is an Exchange server with its management tools, and that the account's password \
-                     goes along (CredSSP) where the server must sign in to others for it; or use endpoint.kind = \
-                     \"exchange\"",
-                );
+                LOAD
             }
-            error => self.bad("open session", error.report(), OPEN.of(kind)),
-        }
+            _ => "open session",
+        };
+        let remedy = error.remedy();
+        self.bad(
+            step,
+            error.report(),
+            remedy.as_deref().unwrap_or("look into what the server says"),
+        );
     }
 
     /// Looks for sessions of other runs. They stand in nobody's way until the limit is reached.
@@ -457,37 +446,6 @@ impl CheckReport {
         None
     }
 }
-
-/// What to do about a failure, by what answers at the endpoint.
-struct Remedy {
-    exchange: &'static str,
-    winrm: &'static str,
-}
-
-impl Remedy {
-    fn of(&self, kind: EndpointKind) -> &'static str {
-        match kind {
-            EndpointKind::Exchange => self.exchange,
-            EndpointKind::WinRm => self.winrm,
-        }
-    }
-}
-
-const SIGN_IN: Remedy = Remedy {
-    exchange: "correct username, password or authentication_method; see which methods the server offers on its \
-               PowerShell virtual directory",
-    winrm: "correct username, password or authentication_method; see which methods the WinRM service offers (winrm get \
-            winrm/config/service/auth; CredSSP is switched on by Enable-WSManCredSSP -Role Server), and that the account \
-            is an administrator of the server or in its group Remote Management Users",
-};
-
-const OPEN: Remedy = Remedy {
-    exchange: "see that endpoint.url leads to Exchange's PowerShell virtual directory, that the account has a management \
-               role, and that no forgotten sessions use up its limit",
-    winrm: "see that endpoint.url leads to the WinRM service (http on 5985 or https on 5986, path /wsman), that the account \
-            is an administrator of the server or in its group Remote Management Users, and that no forgotten sessions use \
-            up its limit",
-};
 
 /// What to do when a command came to nothing.
 fn advice(error: &TransportError) -> &'static str {

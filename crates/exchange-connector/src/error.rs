@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use exchange_cmdlets::{ErrorClass, ErrorRecord, TransportError, classify};
 
+use crate::remedy;
 use crate::settings::SettingsError;
 use crate::text::sanitized;
 
@@ -34,11 +35,7 @@ pub enum Error {
         source: BoxError,
     },
     /// The account has as many sessions as it may: wait, close others, or raise the limit.
-    #[error(
-        "{username} has as many sessions on {target} as it may, and none ended within {} s: close other programs that use \
-         the account, wait 15 minutes for those of a run that was killed, or raise the server's limit",
-        .waited.as_secs()
-    )]
+    #[error("{username} has as many sessions on {target} as it may{}", outwaited(*waited))]
     TooManySessions {
         /// Where the session should have been.
         target: String,
@@ -174,6 +171,18 @@ pub enum RequestError {
     },
 }
 
+/// Says what is left to do once waiting did not help.
+fn outwaited(time: Duration) -> String {
+    if time.is_zero() {
+        return String::new();
+    }
+    format!(
+        ", and none ended within {} s: close other programs that use the account, wait 15 minutes for those of a run that \
+         was killed, or raise the server's limit",
+        time.as_secs()
+    )
+}
+
 fn did_you_mean(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!("; did you mean {name}?"),
@@ -223,6 +232,13 @@ impl Error {
             Self::Cmdlet { record, .. } => Some(record),
             _ => None,
         }
+    }
+
+    /// What to do about it, for errors that kept a session from opening: which setting to change, or what to ask of an
+    /// administrator. Nothing where the message says it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        remedy::of(self)
     }
 
     /// The whole chain of causes in one line, fit for a terminal.

@@ -111,6 +111,15 @@ pub enum ImportError {
 }
 
 impl ImportError {
+    /// What to do about it, where no session could be opened; see [`Error::remedy`].
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.remedy(),
+            Self::Refused(_) | Self::Incomplete { .. } => None,
+        }
+    }
+
     /// The exit code a command line gives for this: 2 usage, 3 incomplete, 4 no session.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

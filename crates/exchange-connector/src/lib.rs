@@ -69,6 +69,7 @@ mod operation;
 mod outcome;
 mod pace;
 mod parameters;
+mod remedy;
 mod remote;
 mod schema;
 mod session;

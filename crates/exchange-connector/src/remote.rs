@@ -26,7 +26,6 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
-pub(crate) use self::failure::is_untrusted;
 use self::failure::{NotOpened, open_failed, run_failed};
 pub(crate) use self::left_over::LeftOver;
 use self::load::Way;

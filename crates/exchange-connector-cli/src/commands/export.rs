@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 
 use crate::args::Export;
 use crate::interrupt::Interrupt;
-use crate::{INTERRUPTED, USAGE, complain};
+use crate::{INTERRUPTED, USAGE, complain, complain_of};
 
 pub(super) async fn run(
     connector: &Connector,
@@ -50,7 +50,7 @@ pub(super) async fn run(
         }
     }
     if let Some(error) = &outcomes.summary().connection {
-        complain(&error.report());
+        complain_of(&error.report(), error.remedy());
     }
     Ok(outcomes.summary().exit_code())
 }

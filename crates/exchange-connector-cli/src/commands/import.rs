@@ -9,7 +9,7 @@ use crate::args::Import;
 use crate::interrupt::Interrupt;
 use crate::output::Lines;
 use crate::progress::Counter;
-use crate::{DONE, INTERRUPTED, USAGE, complain};
+use crate::{DONE, INTERRUPTED, USAGE, complain, complain_of};
 
 pub(super) async fn run(
     connector: &Connector,
@@ -89,7 +89,7 @@ async fn copy(
                 lines.write(&change)?;
             }
             Some(Err(error)) => {
-                complain(&report(&error));
+                complain_of(&report(&error), error.remedy());
                 return Ok(error.exit_code());
             }
         }

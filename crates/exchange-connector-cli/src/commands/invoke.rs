@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use crate::args::Invoke;
 use crate::interrupt::Interrupt;
-use crate::{DONE, INTERRUPTED, USAGE, complain, say};
+use crate::{DONE, INTERRUPTED, USAGE, complain, complain_of, say};
 
 pub(super) async fn run(
     connector: &Connector,
@@ -42,7 +42,7 @@ pub(super) async fn run(
                 lines.flush()?;
             }
             Some(Err(error)) => {
-                complain(&error.report());
+                complain_of(&error.report(), error.remedy());
                 return Ok(error.exit_code());
             }
         }

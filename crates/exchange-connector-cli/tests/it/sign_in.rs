@@ -23,6 +23,65 @@ fn ntlm_comes_after_kerberos_only_where_the_settings_allow_it() {
     assert!(imported.stderr.contains("falling back"), "{}", imported.stderr);
 }
 
+/// Checks that `asked` is not offered, and that both commands say by which settings one gets in there.
+#[track_caller]
+fn check_not_offered(peer: &Peer, asked: &str, expected: &str) {
+    let folder = Folder::new();
+    let settings = match asked {
+        "CredSSP" => peer.winrm_settings("http", "OnPremises", asked, "New"),
+        _ => peer.settings("OnPremises", asked, "New"),
+    };
+    let config = folder.write("settings.toml", &settings);
+    let refused = run(&["--config", &config, "import"], "").expect_code(4);
+    assert!(
+        refused.stderr.contains(&format!("the settings ask for {asked}")),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains(&format!("\nremedy: {expected}")), "{}", refused.stderr);
+    let checked = run(&["--config", &config, "check", "--json"], "").expect_code(4);
+    let steps = checked.last()["steps"].as_array().unwrap();
+    let failed = steps.iter().find(|step| step["status"] == "failed").unwrap();
+    assert_eq!(failed["name"], "authenticate");
+    assert!(failed["remedy"].as_str().unwrap().starts_with(expected), "{failed}");
+    assert_eq!(peer.state()["open_shells"], 0, "a shell was left open");
+}
+
+#[test]
+fn a_method_that_is_not_offered_comes_with_one_that_is() {
+    let negotiate = "set authentication_method = \"Negotiate\", which the server offers";
+    let Some(peer) = Peer::start(&["--auth", "negotiate"]) else { return };
+    check_not_offered(&peer, "Basic", negotiate);
+    check_not_offered(&peer, "CredSSP", negotiate);
+    let Some(peer) = Peer::start(&["--auth", "kerberos,basic", "--kerberos"]) else { return };
+    check_not_offered(&peer, "Negotiate", "set authentication_method = \"Kerberos\", which");
+    let Some(peer) = Peer::start(&["--auth", "credssp"]) else { return };
+    check_not_offered(&peer, "Basic", "switch Basic on at the server");
+}
+
+#[test]
+fn every_way_not_to_get_in_has_a_remedy_of_its_own() {
+    let cases = [
+        ("http=404", "endpoint.url leads to Exchange's PowerShell virtual directory"),
+        ("html=403", "RemotePowerShellEnabled"),
+        ("fault=5", "RemotePowerShellEnabled"),
+        ("fault=1326", "accounts lock"),
+        ("fault=2150858811", "endpoint.kind = \"winrm\""),
+        ("http=302", "endpoint.follow_redirects"),
+        ("throttle", "endpoint.max_sessions"),
+        ("drop", "has the scheme of that port"),
+    ];
+    for (fault, expected) in cases {
+        let Some(peer) = Peer::start(&["--fault", &format!("{fault}@Create:1x0")]) else { return };
+        let folder = Folder::new();
+        let settings = peer.settings("OnPremises", "Negotiate", "New").replace("\"60s\"", "\"1s\"");
+        let config = folder.write("settings.toml", &settings);
+        let refused = run(&["--config", &config, "invoke", "Get-Mailbox"], "").expect_code(4);
+        let remedy = refused.stderr.lines().find(|line| line.starts_with("remedy: "));
+        assert!(remedy.is_some_and(|line| line.contains(expected)), "{fault}: {}", refused.stderr);
+    }
+}
+
 /// Tickets of the system's library, which this program finds by the settings alone.
 #[cfg(feature = "gssapi")]
 mod ticket {

@@ -157,14 +157,6 @@ const REFUSALS: [FaultCode; 4] = [
     FaultCode::NO_SUCH_LOGON_SESSION,
 ];
 
-/// Whether it failed because of certificates.
-pub(crate) fn is_untrusted(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    error
-        .downcast_ref::<psrp_client::Error>()
-        .and_then(psrp_client::Error::transport)
-        .is_some_and(|source| matches!(source, HttpError::Certificate { .. }))
-}
-
 /// Why a command did not come to a good end.
 pub(super) fn run_failed(error: psrp_client::Error) -> TransportError {
     use psrp_client::Error as Unfinished;
