@@ -71,6 +71,7 @@ fn of_source(door: &Door, source: &BoxError) -> Option<String> {
             "see what keeps the server busy, or raise endpoint.operation_timeout".to_owned()
         }
         HttpError::Lost { .. } => door.lost(),
+        HttpError::SignedOut => door.service().to_owned(),
         HttpError::Redirect { .. } => REDIRECT.to_owned(),
         HttpError::Http(answer) => door.page(answer).to_owned(),
         HttpError::Fault { fault, .. } => door.fault(fault).to_owned(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use psrp::{InputStream, Payload, PipelineId, PipelineSignal, ProtocolVersion, StreamTarget};
 use tokio::time::timeout;
 use wsman::client::{Error, Exchange, Received, Shell, ShellOptions};
-use wsman::{CommandId, CommandInfo, Disconnect, ReceiveResponse, ShellId, SignalCode};
+use wsman::{Advice, CommandId, CommandInfo, Disconnect, ReceiveResponse, ShellId, SignalCode};
 
 use crate::carrier::{CarrierError, Heard, NotCreated};
 use crate::error;
@@ -186,16 +186,20 @@ impl ShellCarrier {
         }
     }
 
-    /// Deletes the shell. It is asked again when the answer was lost, for a shell that stays behind counts against the
-    /// account's limit until it idles out.
+    /// Deletes the shell. It is asked again when the answer was lost or may be another one later, for a shell that stays
+    /// behind counts against the account's limit until it idles out.
     pub(crate) async fn delete(&self) {
         let deletion = async {
-            let mut lost = 0;
+            let mut tries = 0;
             loop {
                 match self.shell.delete().await {
-                    Err(Error::Lost { .. }) if lost < LOST_DELETES => lost += 1,
+                    Err(Error::Lost { .. }) if tries < MOST_DELETES => {}
+                    Err(error) if tries < MOST_DELETES && may_be_repeated(&error) => {
+                        tokio::time::sleep(BEFORE_DELETE * (1 << tries)).await;
+                    }
                     result => break result,
                 }
+                tries += 1;
             }
         };
         match timeout(self.control_timeout, deletion).await {
@@ -236,8 +240,22 @@ fn heard(command: Option<&CommandId>, output: ReceiveResponse) -> Heard {
     Heard::Output { pieces: ours.map(|part| part.data).collect(), done }
 }
 
-/// Lost answers to Delete in a row after which it is given up.
-const LOST_DELETES: u32 = 3;
+/// Whether a server that answered, though not as it should, may answer better. One that is not there is not waited for.
+fn may_be_repeated(error: &Error) -> bool {
+    match error {
+        Error::Http(_) | Error::Fault { .. } => {
+            matches!(error.advice(), Advice::Later | Advice::Unknown)
+        }
+        Error::Decode { .. } | Error::Unseal { .. } | Error::SignedOut => true,
+        _ => false,
+    }
+}
+
+/// How often Delete is asked for again.
+const MOST_DELETES: u32 = 3;
+
+/// The pause before Delete is asked for again after a refusal; it doubles.
+const BEFORE_DELETE: Duration = Duration::from_millis(500);
 
 /// What servers since protocol 2.2 can send, in bytes; requests keep to the smaller size of before.
 const ENVELOPE_SINCE_2_2: u32 = 512_000;

@@ -154,6 +154,36 @@ fn an_interrupted_import_leaves_no_shell() {
 }
 
 #[test]
+fn a_shell_is_deleted_although_the_server_stumbles_over_it() {
+    for fault in
+        ["http=500", "http=503", "html=503", "fault=2150859175", "garble", "badsig", "drop-after"]
+    {
+        let Some((done, peer)) =
+            import(&["--mailboxes", "3", "--fault", &format!("{fault}@Delete:1")])
+        else {
+            return;
+        };
+        let done = done.expect_code(0);
+        let state = peer.state();
+        assert_eq!(
+            (&state["open_shells"], &state["faults_struck"]),
+            (&json!(0), &json!(1)),
+            "{fault}"
+        );
+        assert!(!done.stderr.contains("could not be deleted"), "{fault}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_forgets_who_signed_in_is_not_taken_for_one_that_refuses_the_password() {
+    let options = ["--mailboxes", "100", "--fault", "unsolicited401@3x2"];
+    let Some((done, peer)) = import(&options) else { return };
+    let done = done.expect_code(0);
+    assert_eq!(done.last()["objects"], 100, "{}", done.stderr);
+    assert_eq!(peer.state()["faults_struck"], json!(2));
+}
+
+#[test]
 fn readers_that_go_away_leave_no_shell() {
     let Some(peer) = Peer::start(&["--mailboxes", "2000", "--receive-delay", "0.05"]) else {
         return;

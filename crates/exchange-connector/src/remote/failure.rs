@@ -68,7 +68,7 @@ fn of_exchange(error: &HttpError) -> Failure {
         return Failure::new(Cause::Denied, Ran::No);
     }
     match error {
-        HttpError::Connect { .. } | HttpError::Kerberos(_) => {
+        HttpError::Connect { .. } | HttpError::SignedOut | HttpError::Kerberos(_) => {
             Failure::new(Cause::Connection, Ran::No)
         }
         HttpError::Proxy { .. } | HttpError::Tls { .. } if error.advice() == Advice::Later => {

@@ -160,9 +160,11 @@ impl Connection {
         let answer = self.send(endpoint, request, limit, largest).await?;
         self.last_used = Instant::now();
         if answer.status == StatusCode::UNAUTHORIZED {
-            let error = refusal(endpoint, &answer);
-            let proven = self.proven;
-            return Err(if proven { Failure::SignedOut(error) } else { Failure::Other(error) });
+            return Err(match refusal(endpoint, &answer) {
+                Error::BadCredentials { .. } if self.proven => Failure::SignedOut(Error::SignedOut),
+                error if self.proven => Failure::SignedOut(error),
+                error => Failure::Other(error),
+            });
         }
         self.proven = true;
         Ok(answer.open(self.sealing.as_deref_mut())?)

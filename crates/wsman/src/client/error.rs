@@ -135,6 +135,10 @@ pub enum Error {
         /// The user name as it was given.
         username: String,
     },
+    /// The server had accepted the credentials on a connection, and asked for them again there, twice in a row; what was
+    /// asked was not carried out.
+    #[error("the server forgets who signed in")]
+    SignedOut,
     /// Kerberos cannot sign in, for another reason than the password.
     #[error("kerberos authentication failed")]
     Kerberos(#[source] KerberosError),
@@ -234,6 +238,7 @@ impl Error {
         match self {
             Self::Fault { verb, fault } => fault.advice(*verb),
             Self::Lost { sent: false, .. }
+            | Self::SignedOut
             | Self::Connect { .. }
             | Self::Kerberos(
                 KerberosError::Unreachable { .. } | KerberosError::System { may_pass: true, .. },

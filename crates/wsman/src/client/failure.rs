@@ -58,6 +58,7 @@ pub(crate) fn record(error: &Error) -> RecordedFailure {
         Error::BadCredentials { username } => {
             as_kind("bad-credentials").field("username", username)
         }
+        Error::SignedOut => as_kind("signed-out"),
         Error::Kerberos(source) => kerberos_fields(as_kind("kerberos"), source),
         Error::Security(source) => as_kind("security").field("text", source),
         Error::Unseal { status, source } => {
@@ -135,6 +136,7 @@ pub(crate) fn revive(failure: &RecordedFailure) -> Error {
             Error::NotOffered { asked: known.unwrap_or("another scheme"), offered }
         }
         "bad-credentials" => Error::BadCredentials { username: text("username") },
+        "signed-out" => Error::SignedOut,
         "kerberos" => Error::Kerberos(kerberos(&text, source)),
         "unseal" => Error::Unseal { status: status(), source: security() },
         "clear-answer" => Error::ClearAnswer { status: status() },
@@ -368,6 +370,7 @@ mod tests {
             check(Error::NotOffered { asked, offered });
         }
         check(Error::BadCredentials { username: r"CONTOSO\svc".to_owned() });
+        check(Error::SignedOut);
         check(Error::Security(SecurityError::new("no")));
         check(Error::Unseal { status: 200, source: SecurityError::new("sent before") });
         check(Error::ClearAnswer { status: 200 });
