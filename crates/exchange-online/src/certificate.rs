@@ -34,6 +34,9 @@ const MAX_DEPTH: usize = 4;
 /// What the names of files in a certificate folder end with.
 const ENDINGS: [&str; 5] = ["pfx", "p12", "pem", "crt", "cer"];
 
+/// What stands in the head of a key that is locked in the way of RFC 1421, with a cipher and a digest that nobody should use.
+const OLD_LOCK: &[u8] = b"Proc-Type: 4,ENCRYPTED";
+
 /// SHA-1 over a certificate: 40 hexadecimal digits, printed in upper case.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Thumbprint([u8; 20]);
@@ -128,6 +131,16 @@ pub enum CertificateError {
         /// The certificate.
         thumbprint: Thumbprint,
     },
+    /// The certificate's key is of a kind that the service does not take.
+    #[error(
+        "the certificate {thumbprint} in {path} has no RSA key, and the service takes no other"
+    )]
+    NotRsa {
+        /// The file.
+        path: PathBuf,
+        /// The certificate.
+        thumbprint: Thumbprint,
+    },
     /// There is no folder to search.
     #[error("this platform has no certificate folder of its own; name a file or a folder")]
     NoStore,
@@ -146,6 +159,10 @@ impl CertificateError {
                 "correct certificate_thumbprint, or name the right file in cloud.certificate_file"
             }
             Self::NoKey { .. } => "export the certificate again together with its RSA private key",
+            Self::NotRsa { .. } => {
+                "make a certificate with an RSA key, upload its public half to the application's registration, and change \
+                 certificate_thumbprint"
+            }
             Self::NoStore => "set cloud.certificate_file or cloud.certificate_store",
         }
     }
@@ -408,6 +425,11 @@ impl Contents {
     }
 
     fn from_pem(bytes: &[u8], password: Option<&SecretString>) -> Result<Self, Failure> {
+        if bytes.windows(OLD_LOCK.len()).any(|part| part == OLD_LOCK) {
+            return Err(Failure::Other(
+                "its key is locked in the old way; lock it anew with `openssl pkcs8 -topk8`".into(),
+            ));
+        }
         let mut reader = Cursor::new(bytes);
         let mut contents = Self::default();
         loop {
@@ -455,8 +477,8 @@ impl Contents {
             |source: BoxError| CertificateError::Unreadable { path: path.to_owned(), source };
         let certificate = Cert::from_der(der).map_err(|error| unreadable(error.into()))?;
         let public = certificate.public_key().to_der().map_err(|error| unreadable(error.into()))?;
-        let public = RsaPublicKey::from_public_key_der(&public).map_err(|_| no_key())?;
-        // Keys of other kinds are passed over: the certificate then has no RSA key.
+        let not_rsa = |_| CertificateError::NotRsa { path: path.to_owned(), thumbprint };
+        let public = RsaPublicKey::from_public_key_der(&public).map_err(not_rsa)?;
         let mut keys = self.keys.iter().filter_map(rsa_key);
         let key = keys.find(|key| key.to_public_key() == public).ok_or_else(no_key)?;
         Ok(Some(ClientCertificate {

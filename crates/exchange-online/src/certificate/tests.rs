@@ -116,12 +116,24 @@ fn a_store_is_searched_for_the_certificate_that_has_its_key() {
 
 #[test]
 fn a_certificate_needs_its_own_rsa_key() {
-    for (name, thumbprint) in
-        [("plain.pem", ANOTHER), ("keyless.pem", ANOTHER), ("elliptic.pem", ELLIPTIC)]
-    {
-        let error = load(name, thumbprint, None).unwrap_err();
+    for name in ["plain.pem", "keyless.pem"] {
+        let error = load(name, ANOTHER, None).unwrap_err();
         assert!(matches!(error, CertificateError::NoKey { .. }), "{name}: {error}");
     }
+    let error = load("elliptic.pem", ELLIPTIC, None).unwrap_err();
+    assert!(matches!(error, CertificateError::NotRsa { .. }), "{error}");
+    assert!(error.remedy().contains("RSA"), "{}", error.remedy());
+}
+
+#[test]
+fn a_key_that_is_locked_in_the_old_way_is_told_by_its_remedy() {
+    let path = std::env::temp_dir().join(format!("old-lock-{}.pem", std::process::id()));
+    let text = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    std::fs::write(&path, text).unwrap();
+    let error = ClientCertificate::from_file(&path, APP.parse().unwrap(), None).unwrap_err();
+    std::fs::remove_file(&path).unwrap();
+    let CertificateError::Unreadable { source, .. } = error else { panic!("{error}") };
+    assert!(source.to_string().contains("openssl pkcs8 -topk8"), "{source}");
 }
 
 #[test]
