@@ -56,13 +56,16 @@ pub enum OnlineError {
     /// The call cannot be a request.
     #[error(transparent)]
     Request(#[from] EncodeError),
+    /// The key for passwords is not to be had, so the call that has one was not sent.
+    #[error("nothing was sent, for the key that passwords are encrypted with could not be had")]
+    NoKey(#[source] Box<Self>),
     /// The service's list of cmdlets, which holds the key for passwords, cannot be read.
     #[error("the service's module file could not be read")]
     Module,
 }
 
 impl OnlineError {
-    /// Returns what to do about it, when there is something to do.
+    /// Returns what to do about it, when there is something to do. After a lost answer that depends on what was asked.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
@@ -77,15 +80,37 @@ impl OnlineError {
             Self::NoAnswer(RestError::Untrusted { .. }) => Some(UNTRUSTED),
             Self::NoAnswer(RestError::ProxyCredentials { .. }) => Some(PROXY),
             Self::NoAnswer(RestError::NotDemanded { .. }) => Some(NOT_PINNED),
-            Self::NoAnswer(_) => Some("try again"),
             Self::Throttled { .. } => Some(
                 "try again later, or lower endpoint.max_sessions; others may be using up the tenant's limit",
             ),
             Self::Expired { .. } => Some("run the import again; fewer attributes make it quicker"),
-            Self::Link(LinkError::Foreign { .. }) => Some(
-                "see that cloud.api_url leads to Exchange Online and not to something that answers in its place",
-            ),
+            Self::Link(LinkError::Foreign { .. }) | Self::NoAnswer(RestError::TooLarge { .. }) => {
+                Some(
+                    "see that cloud.api_url leads to Exchange Online and not to something that answers in its place",
+                )
+            }
             _ => None,
+        }
+    }
+
+    /// Says of a failure to get the key for passwords that nothing was sent, where it does not say so itself.
+    pub(crate) fn without_key(self) -> Self {
+        match self {
+            Self::NoAnswer(_)
+            | Self::Answer(_)
+            | Self::Module
+            | Self::Link(_)
+            | Self::Redirects { .. } => Self::NoKey(Box::new(self)),
+            error => error,
+        }
+    }
+
+    /// Whether the same request may go well later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::NoAnswer(error) => !error.is_permanent(),
+            Self::Answer(error) => error.status().is_some() && error.retry() != Retry::Never,
+            _ => false,
         }
     }
 }
@@ -128,6 +153,10 @@ impl From<OnlineError> for TransportError {
             }
             OnlineError::NoAnswer(_) => Self::ConnectionLost { source: error.into() },
             OnlineError::Answer(error) => error.into(),
+            OnlineError::NoKey(ref cause) => match cause.may_pass() {
+                true => Self::NotSent { source: error.into() },
+                false => Self::Refused { source: error.into() },
+            },
             OnlineError::Throttled { wait, .. } => Self::Throttled { wait, source: error.into() },
             OnlineError::Request(error) => match &error {
                 EncodeError::NotInCloud { parameter, .. } => Self::Unsupported {

@@ -176,7 +176,8 @@ impl Service {
         // What is refused in any case is refused before the key is asked for.
         let request = match Request::new(&call) {
             Err(crate::request::EncodeError::Secret { .. }) if needs_key => {
-                Request::with_key(&call, &self.password_key(None).await?)?
+                let key = self.password_key(None).await.map_err(OnlineError::without_key)?;
+                Request::with_key(&call, &key)?
             }
             request => request?,
         };
@@ -270,17 +271,18 @@ impl Service {
         Ok((job, url))
     }
 
-    /// Encrypts a call's secrets under the service's newest key, unless that is the one that did not serve.
+    /// Encrypts a call's secrets under the service's newest key, unless that is the one that did not serve; then `error`, what
+    /// the service said to it, stands.
     async fn with_new_key(
         &self,
         call: &CmdletCall,
         error: OnlineError,
     ) -> Result<(Job, Url), OnlineError> {
-        let old = self.password_key(None).await?;
-        let new = self.password_key(Some(&old)).await?;
-        if new == old {
-            return Err(error);
-        }
+        let Ok(old) = self.password_key(None).await else { return Err(error) };
+        let new = match self.password_key(Some(&old)).await {
+            Ok(new) if new != old => new,
+            _ => return Err(error),
+        };
         self.job(call, &Request::with_key(call, &new)?).await
     }
 }

@@ -3,6 +3,8 @@
 //! The service publishes an RSA key inside the text of its PowerShell module, as the XML that .NET writes. A secure
 //! string is the UTF-8 of the secret, encrypted with PKCS #1 v1.5, in base64; an empty one stays empty.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::CryptoRng;
@@ -131,6 +133,9 @@ impl Module {
                 module.key = PasswordKey::find(text).ok();
             }
         }
+        // Several of its files export the same.
+        let mut seen = HashSet::new();
+        module.cmdlets.retain(|name| seen.insert(name.to_ascii_lowercase()));
         Some(module)
     }
 }
@@ -160,7 +165,7 @@ mod tests {
         let private = RsaPrivateKey::new(&mut rand::rng(), 2048).unwrap();
         let body = serde_json::json!({"value": [
             {"fileName": "a.psd1", "fileContent": "x", "exportedCmdlets": ["Get-Mailbox", "New-Mailbox"]},
-            {"fileName": "a.psm1", "fileContent": format!("$key = '{}'", xml(&private))},
+            {"fileName": "a.psm1", "exportedCmdlets": ["get-mailbox"], "fileContent": format!("$key = '{}'", xml(&private))},
         ]});
         let module = Module::read(body.to_string().as_bytes()).unwrap();
         assert_eq!(module.cmdlets, ["Get-Mailbox", "New-Mailbox"]);

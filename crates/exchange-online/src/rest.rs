@@ -243,9 +243,20 @@ impl RestAnswer {
 }
 
 impl RestError {
-    /// Tells whether the same again would fail in the same way: what is wrong is the address or the certificate there.
+    /// Tells whether the same again would fail in the same way: what is wrong is the address, the certificate there, or how
+    /// much it answers.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
+        matches!(self, Self::TooLarge { .. }) || self.is_hindered()
+    }
+
+    /// Tells whether the request surely did not reach the service.
+    #[must_use]
+    pub const fn is_unsent(&self) -> bool {
+        self.is_hindered() || matches!(self, Self::Unreachable { .. })
+    }
+
+    const fn is_hindered(&self) -> bool {
         matches!(
             self,
             Self::Insecure { .. }
@@ -253,12 +264,6 @@ impl RestError {
                 | Self::NotDemanded { .. }
                 | Self::ProxyCredentials { .. }
         )
-    }
-
-    /// Tells whether the request surely did not reach the service.
-    #[must_use]
-    pub const fn is_unsent(&self) -> bool {
-        self.is_permanent() || matches!(self, Self::Unreachable { .. })
     }
 }
 

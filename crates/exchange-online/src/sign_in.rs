@@ -158,9 +158,9 @@ impl SignInError {
             },
             Self::Refused(_) | Self::Assertion(_) => ErrorClass::Denied,
             Self::NoAnswer(RestError::Insecure { .. }) => ErrorClass::Invalid,
+            Self::NoAnswer(RestError::TooLarge { .. }) | Self::Malformed => ErrorClass::Protocol,
             Self::NoAnswer(error) if error.is_permanent() => ErrorClass::Denied,
             Self::NoAnswer(_) => ErrorClass::Transient,
-            Self::Malformed => ErrorClass::Protocol,
         }
     }
 
@@ -171,6 +171,10 @@ impl SignInError {
             ErrorClass::Transient | ErrorClass::Throttled => Retry::Later,
             _ => Retry::Never,
         }
+    }
+
+    fn has_code(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if !refusal.codes.is_empty())
     }
 
     /// Returns how long to wait before, if the service said so.
@@ -193,12 +197,12 @@ impl SignInError {
             Self::NoAnswer(RestError::NotDemanded { .. }) => return NOT_PINNED,
             Self::NoAnswer(RestError::Untrusted { .. }) => return UNTRUSTED,
             Self::NoAnswer(RestError::ProxyCredentials { .. }) => return PROXY,
+            Self::Malformed | Self::NoAnswer(RestError::TooLarge { .. }) => {
+                return "see that cloud.authority_url leads to the token service and not to a proxy's page";
+            }
             Self::NoAnswer(_) => {
                 return "see that this machine reaches the token service (cloud.authority_url) on port 443, by a proxy if there is \
                         one (cloud.proxy)";
-            }
-            Self::Malformed => {
-                return "see that cloud.authority_url leads to the token service and not to a proxy's page";
             }
             Self::Assertion(_) => None,
         };
@@ -227,7 +231,8 @@ impl SignInError {
             }
             Some(Cause::Busy) => "try again later",
             None if self.retry() == Retry::Later => "try again later",
-            None => "look up the code that the token service gave",
+            None if self.has_code() => "look up the code that the token service gave",
+            None => "see that cloud.authority_url leads to the token service",
         }
     }
 }
@@ -364,5 +369,7 @@ mod tests {
         let bare = r#"{"error":"invalid_request","error_description":"AADSTS90002: no tenant"}"#;
         let bare = read_token(&RestAnswer::new(400, bare)).unwrap_err();
         check(&bare, ErrorClass::Denied, Retry::Never, "organization");
+        let page = read_token(&RestAnswer::new(404, "<html>")).unwrap_err();
+        check(&page, ErrorClass::Denied, Retry::Never, "cloud.authority_url");
     }
 }

@@ -21,7 +21,7 @@ use crate::options::{Credential, OnlineOptions};
 use crate::password_key::{Module, PasswordKey, PasswordKeyError};
 use crate::request::EncodeError;
 use crate::rest::{Method, RestError, RestExchange, RestRequest, RestStream};
-use crate::sign_in::AccessError;
+use crate::sign_in::{AccessError, SignInError};
 use crate::token::{Token, TokenClaims, challenge};
 use crate::token_source::TokenSource;
 
@@ -109,8 +109,17 @@ impl Service {
         }
     }
 
+    /// Returns the token in use, or gets one; all attempts together may take the stall timeout.
     pub(super) async fn token(&self) -> Result<Arc<Token>, OnlineError> {
-        self.tokens.token().await.map_err(OnlineError::SignIn)
+        let limit = self.options.stall_timeout;
+        match tokio::time::timeout(limit, self.tokens.token()).await {
+            Ok(token) => token.map_err(OnlineError::SignIn),
+            Err(_) => {
+                let host = self.options.authority_url.host_str().unwrap_or_default().to_owned();
+                let late = RestError::TimedOut { host, after: limit };
+                Err(OnlineError::SignIn(Arc::new(SignInError::NoAnswer(late))))
+            }
+        }
     }
 
     /// Returns an address of the API, such as `adminapi/beta/<tenant>/InvokeCommand`.

@@ -1,14 +1,19 @@
 //! What goes wrong, with its class, whether to try again, and the remedy.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use exchange_cmdlets::{CmdletCall, ErrorClass, Retry, TransportError};
-use exchange_online::{OnlineError, RestAnswer, RestError};
+use exchange_online::{
+    ExchangeOnline, OnlineError, RestAnswer, RestError, RestExchange, RestFuture, RestRequest,
+};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::script::{Outcome, Script, TENANT, all_mailboxes, cmdlet_error, row, run, token};
+use crate::script::{
+    Outcome, Script, TENANT, all_mailboxes, cmdlet_error, options, row, run, token,
+};
 
 #[track_caller]
 fn check(outcome: &Outcome, class: ErrorClass, retry: Retry, reason: &str, remedy: Option<&str>) {
@@ -147,14 +152,7 @@ async fn reads_are_repeated_and_creations_are_not() {
     let script = Script::new();
     script.fail(lost());
     let outcome = run(&script.online(), new_mailbox()).await;
-    let remedy = Some("try again");
-    check(
-        &outcome,
-        ErrorClass::Ambiguous,
-        Retry::AfterCheck,
-        "the connection to h was lost",
-        remedy,
-    );
+    check(&outcome, ErrorClass::Ambiguous, Retry::AfterCheck, "the connection to h was lost", None);
     assert_eq!(script.requests().len(), 1, "it may have happened");
 
     let script = Script::new();
@@ -182,8 +180,8 @@ async fn a_call_without_progress_is_given_up() {
     for _ in 0..6 {
         script.answer(RestAnswer::new(503, ""));
     }
-    let options = crate::script::options().stall_timeout(Duration::from_secs(10));
-    let online = exchange_online::ExchangeOnline::over(options, script.clone());
+    let options = options().stall_timeout(Duration::from_secs(10));
+    let online = ExchangeOnline::over(options, script.clone());
     let start = tokio::time::Instant::now();
     let outcome = run(&online, all_mailboxes()).await;
     assert!(outcome.end.is_some() && start.elapsed() <= Duration::from_secs(10), "{outcome:?}");
@@ -274,4 +272,61 @@ async fn a_password_signs_in_through_the_public_client() {
     let body = String::from_utf8(script.token_requests()[0].body.to_vec()).unwrap();
     assert!(body.contains("client_id=fb78d390-0c51-40cd-8e17-fdbfab77341b"), "{body}");
     assert!(request.token.as_ref().unwrap().expose_secret().starts_with("e30."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_key_for_passwords_nothing_was_sent() {
+    let secret = || {
+        CmdletCall::new("New-Mailbox")
+            .parameter("Name", "Ann")
+            .secret("Password", "Str0ng-enough!".into())
+    };
+    let not_found = RestAnswer::new(404, "");
+    let page = RestAnswer::new(200, "<html>").header("Content-Type", "text/html");
+    for (answer, reason) in [(not_found, "status 404"), (page, "module file could not be read")] {
+        let script = Script::new();
+        script.answer(answer);
+        let outcome = run(&script.online(), secret()).await;
+        let report = outcome.report();
+        assert!(matches!(outcome.end, Some(TransportError::Refused { .. })), "{report}");
+        assert!(report.contains("nothing was sent") && report.contains(reason), "{report}");
+        assert_eq!(script.requests().len(), 1);
+    }
+    let script = Script::new();
+    for _ in 0..6 {
+        script.answer(RestAnswer::new(503, ""));
+    }
+    let outcome = run(&script.online(), secret()).await;
+    check(&outcome, ErrorClass::Transient, Retry::Later, "nothing was sent", None);
+}
+
+#[tokio::test]
+async fn too_large_an_answer_is_asked_for_once() {
+    let script = Script::new();
+    script.fail(RestError::TooLarge { host: "h".to_owned(), limit: 9 });
+    let outcome = run(&script.online(), all_mailboxes()).await;
+    let reason = "the answer of h is larger than 9 bytes";
+    check(&outcome, ErrorClass::Protocol, Retry::AfterCheck, reason, Some("cloud.api_url"));
+    assert_eq!(script.requests().len(), 1);
+}
+
+/// Never answers.
+struct Silent;
+
+impl RestExchange for Silent {
+    fn send(&self, _: RestRequest) -> RestFuture<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_service_that_never_answers_is_given_up_after_the_stall_timeout() {
+    let limit = Duration::from_secs(50);
+    let online = ExchangeOnline::over(options().stall_timeout(limit), Arc::new(Silent));
+    let start = tokio::time::Instant::now();
+    let outcome = run(&online, all_mailboxes()).await;
+    assert_eq!(start.elapsed(), limit);
+    let remedy = Some("reaches the token service (cloud.authority_url)");
+    let reason = "login.microsoftonline.com did not answer within 50 s";
+    check(&outcome, ErrorClass::Transient, Retry::Later, reason, remedy);
 }
