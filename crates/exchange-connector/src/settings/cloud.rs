@@ -229,6 +229,13 @@ fn side(
     let organization = context
         .root
         .required_text("organization", "write organization = \"contoso.onmicrosoft.com\"")?;
+    if !is_tenant(&organization) {
+        return Err(context.root.value_error(
+            "organization",
+            "is no domain",
+            "write the tenant's primary domain, which ends in .onmicrosoft.com".to_owned(),
+        ));
+    }
     let environment =
         table.choice("environment", ENVIRONMENTS)?.unwrap_or(CloudEnvironment::Global);
     let (authority, api, scope) = environment.defaults();
@@ -247,6 +254,11 @@ fn side(
         typed_reads: table.boolean("typed_reads")?.unwrap_or(false),
         own_api: table.has("api_url"),
     })
+}
+
+/// Whether this can be a domain, or the id of a tenant.
+fn is_tenant(text: &str) -> bool {
+    text.len() <= 253 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'))
 }
 
 fn credential(

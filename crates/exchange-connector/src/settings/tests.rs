@@ -502,6 +502,11 @@ fn the_cloud_knows_three_ways_to_sign_in() {
         "{rest}username = 'a@b.c'\npassword = {{ env = 'SECRET' }}\n[cloud]\napi_url = 'http://127.0.0.1:8080'"
     ));
     assert!(matches!(by_password.credential, CloudCredential::Password { .. }));
+    for organization in ["a/b", "https://contoso.com", "contoso.com?x", "ann@contoso.com"] {
+        let text = CLOUD.replace("contoso.onmicrosoft.com", organization);
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains("organization") && error.contains("is no domain"), "{error}");
+    }
     assert!(
         !by_certificate.typed_reads && cloud(&format!("{CLOUD}typed_reads = true")).typed_reads
     );
