@@ -71,6 +71,11 @@ impl Row {
     fn new(subject: impl Into<String>, passed: usize, failed: usize) -> Self {
         Self { subject: subject.into(), passed, failed, note: String::new() }
     }
+
+    /// Whether nothing was compared.
+    fn is_empty(&self) -> bool {
+        self.passed + self.failed == 0
+    }
 }
 
 impl Conformance {
@@ -106,6 +111,10 @@ impl Conformance {
             add(peer::compare(&self.matrix.options(folder)));
         }
         crate::print(&table(&rows));
+        for row in rows.iter().filter(|row| row.is_empty()) {
+            eprintln!("error: nothing was compared: {}", row.subject);
+            broken += 1;
+        }
         let failed: usize = rows.iter().map(|row| row.failed).sum();
         match (failed, broken) {
             (0, 0) => Ok(()),

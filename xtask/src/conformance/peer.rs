@@ -14,7 +14,7 @@ mod verdict;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 pub(crate) use self::client::{Pace, Way};
 pub(crate) use self::server::{Peer, Program};
@@ -50,7 +50,7 @@ impl Options<'_> {
 ///
 /// # Errors
 ///
-/// When the server cannot be run at all.
+/// When the server cannot be run at all, or nothing has the words that were asked for.
 pub(super) fn compare(options: &Options<'_>) -> Result<Vec<Row>> {
     let folder = options
         .folder
@@ -65,6 +65,10 @@ pub(super) fn compare(options: &Options<'_>) -> Result<Vec<Row>> {
         let program = Program::new(&python, folder).await?;
         let mut rows = vec![modes::run(&program, options).await];
         rows.extend(faults::run(&program, options).await?);
+        if !options.only.is_empty() {
+            rows.retain(|row| !row.is_empty());
+            ensure!(!rows.is_empty(), "no run has {} in its name", options.only.join(" or "));
+        }
         Ok(rows)
     });
     // A client that hangs must not keep this program from ending.
