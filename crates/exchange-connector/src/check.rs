@@ -52,7 +52,7 @@ pub struct CheckReport {
     /// The same for the service's side of a hybrid organisation, when the settings name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<Box<Self>>,
-    /// The exit code a command line gives: 0, 4 when no session could be opened, else 1.
+    /// The exit code a command line gives: 0, 4 when no session could be opened or, in the cloud, nothing may be read, else 1.
     #[serde(skip)]
     pub exit_code: u8,
 }
@@ -170,9 +170,13 @@ async fn check_side(inner: &Inner) -> CheckReport {
     report.pinned(&session);
     report.domains(&session).await;
     report.visible_cmdlets(&session, &inner.settings).await;
-    report.selection(&session, &inner.settings).await;
+    let may_read = report.selection(&session, &inner.settings).await;
     report.ok = report.steps.iter().all(|step| step.status == CheckStatus::Ok);
-    report.exit_code = u8::from(!report.ok);
+    // In the service a session says nothing yet of what the account may do.
+    report.exit_code = match may_read || !inner.is_online() {
+        true => u8::from(!report.ok),
+        false => 4,
+    };
     report
 }
 
@@ -306,7 +310,7 @@ impl CheckReport {
 
     async fn organization(&mut self, session: &Session) {
         let call = CmdletCall::new("Get-OrganizationConfig");
-        let Some(reply) = self.ask("organization", session, call).await else {
+        let Ok(reply) = self.ask("organization", session, call).await else {
             return;
         };
         let object = reply.objects.first();
@@ -342,7 +346,7 @@ impl CheckReport {
 
     async fn domains(&mut self, session: &Session) {
         let call = session.pin(CmdletCall::new("Get-AcceptedDomain"));
-        let Some(reply) = self.ask("accepted domains", session, call).await else {
+        let Ok(reply) = self.ask("accepted domains", session, call).await else {
             return;
         };
         self.accepted_domains = reply
@@ -402,13 +406,14 @@ impl CheckReport {
         }
     }
 
-    /// Finds out whether the server sends only what it is asked for. Either way works; whole objects are slower.
-    async fn selection(&mut self, session: &Session, settings: &Settings) {
+    /// Finds out whether the server sends only what it is asked for. Either way works; whole objects are slower. Returns
+    /// false when the account may not read objects at all.
+    async fn selection(&mut self, session: &Session, settings: &Settings) -> bool {
         for family in Family::of(&settings.infrastructure) {
             let call = CmdletCall::new(family.get()).parameter("ResultSize", "1").select(["Guid"]);
-            let Some(reply) = self.ask("property selection", session, session.pin(call)).await
-            else {
-                return;
+            let reply = match self.ask("property selection", session, session.pin(call)).await {
+                Ok(reply) => reply,
+                Err(failure) => return failure != Unanswered::Denied,
             };
             let Some(object) = reply.objects.first().and_then(Value::as_object) else {
                 continue;
@@ -418,9 +423,10 @@ impl CheckReport {
             let detail =
                 if trims { "the server trims objects" } else { "the server sends whole objects" };
             self.good("property selection", Some(detail.to_owned()));
-            return;
+            return true;
         }
         self.good("property selection", Some("there is no object to try it with".to_owned()));
+        true
     }
 
     /// Runs one cmdlet of a step; a failure becomes the step's result.
@@ -429,21 +435,38 @@ impl CheckReport {
         step: &'static str,
         session: &Session,
         call: CmdletCall,
-    ) -> Option<Reply> {
+    ) -> Result<Reply, Unanswered> {
         const ROLE: &str =
             "give the account a role that has this cmdlet, such as View-Only Recipients";
         match session.run(call).await {
             Ok(reply) => match reply.error() {
-                None => return Some(reply),
+                None => Ok(reply),
                 Some(record) => {
                     let denied = classify(record).class == ErrorClass::Denied;
                     let remedy = if denied { ROLE } else { "look into what the server says" };
                     self.bad(step, record.message.clone(), remedy);
+                    Err(Unanswered::of(classify(record).class))
                 }
             },
-            Err(error) => self.bad(step, report(&error), advice(&error)),
+            Err(error) => {
+                self.bad(step, report(&error), advice(&error));
+                Err(Unanswered::of(error.class()))
+            }
         }
-        None
+    }
+}
+
+/// Why a step has no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Unanswered {
+    /// The account may not run the cmdlet.
+    Denied,
+    Failed,
+}
+
+impl Unanswered {
+    fn of(class: ErrorClass) -> Self {
+        if class == ErrorClass::Denied { Self::Denied } else { Self::Failed }
     }
 }
 

@@ -234,7 +234,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, for errors that kept a session from opening: which setting to change, or what to ask of an
+    /// What to do about it, for errors that kept a session from opening, and those of the service: which setting to change, or what to ask of an
     /// administrator. Nothing where the message says it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
@@ -262,6 +262,15 @@ impl Error {
             }
             source => Self::Lost { cmdlet: cmdlet.to_owned(), source },
         }
+    }
+}
+
+/// [`report`], and behind it what to do where the service's layer knows that: for lines that stand alone.
+pub(crate) fn advised(error: &(dyn StdError + 'static)) -> String {
+    let text = report(error);
+    match crate::online::remedy(error) {
+        Some(remedy) => format!("{text}; {remedy}"),
+        None => text,
     }
 }
 

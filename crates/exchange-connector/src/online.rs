@@ -127,11 +127,10 @@ fn over(network: &Network<Proxy>, http: HttpOptions) -> HttpOptions {
     http.certificate_check(move |certificate| pins.iter().any(|pin| pin.matches(certificate)))
 }
 
-/// What to do about an error of the service, when it is one and there is something to do.
-pub(crate) fn remedy(
-    error: &(dyn std::error::Error + Send + Sync + 'static),
-) -> Option<&'static str> {
-    error.downcast_ref::<OnlineError>().and_then(OnlineError::remedy)
+/// What to do about an error of the service, when there is one in the chain and there is something to do.
+pub(crate) fn remedy(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.filter_map(|error| error.downcast_ref::<OnlineError>()).find_map(OnlineError::remedy)
 }
 
 fn who(cloud: &Cloud) -> String {

@@ -13,7 +13,7 @@ use url::Url;
 use crate::error::{BoxError, Error};
 use crate::online;
 
-/// Says what to do about an error that kept a session from opening; nothing where the error says it, or nobody knows.
+/// Says what to do about an error that kept a session from opening, or of the service; nothing where the error says it, or nobody knows.
 pub(crate) fn of(error: &Error) -> Option<String> {
     match error {
         Error::SignIn { target, source, .. } | Error::Connect { target, source } => {
@@ -22,6 +22,7 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::TooManySessions { target, .. } => Some(Door::at(target).too_many_sessions().into()),
         Error::NoExchange { .. } => Some(NO_EXCHANGE.to_owned()),
         Error::NotPermitted { source, .. } => online::remedy(&**source).map(str::to_owned),
+        Error::Lost { source, .. } => online::remedy(source).map(str::to_owned),
         _ => None,
     }
 }

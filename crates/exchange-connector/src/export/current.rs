@@ -191,7 +191,7 @@ pub(super) fn read_failed(error: &TransportError) -> Stop {
         ErrorClass::Ambiguous => (ErrorClass::Transient, Retry::Later),
         class => (class, error.retry()),
     };
-    let message = crate::error::report(error);
+    let message = crate::error::advised(error);
     Stop::new(class, if retry == Retry::AfterCheck { Retry::Later } else { retry }, message)
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Opening;
 use super::prepare::Prepared;
-use crate::error::Error;
+use crate::error::{Error, advised};
 use crate::managed::is_system;
 use crate::schema::Family;
 use crate::session::Session;
@@ -106,7 +106,8 @@ async fn count_managed(
                 Ok(_) => {}
                 Err(error) => {
                     let failure = Failure::of(&error);
-                    return Err((failure, Error::from_transport(family.get(), error).report()));
+                    let error = Error::from_transport(family.get(), error);
+                    return Err((failure, advised(&error)));
                 }
             }
         }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::hybrid::belongs_nowhere;
-use crate::error::{Error, RequestError, report};
+use crate::error::{Error, RequestError, advised};
 use crate::operation::{Create, Operation, OperationKind, Request, Update};
 use crate::outcome::{Outcome, OutcomeError, Status};
 use crate::parameters::argument_from_json;
@@ -115,7 +115,7 @@ impl Prepared {
                     _ => (ErrorClass::Transient, Retry::Later),
                 };
                 let mut outcome = self.blank();
-                outcome.error = Some(OutcomeError::new(class, retry, report(error)));
+                outcome.error = Some(OutcomeError::new(class, retry, advised(error)));
                 outcome
             }
         }

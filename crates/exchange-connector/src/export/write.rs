@@ -4,7 +4,7 @@ use exchange_cmdlets::{CmdletCall, ErrorClass, Identity, ParameterValue, Retry, 
 
 use super::diff::Difference;
 use super::{Mode, Stop, Work};
-use crate::error::report;
+use crate::error::advised;
 use crate::outcome::{OutcomeError, Status};
 use crate::schema::Family;
 use crate::session::Reply;
@@ -92,7 +92,7 @@ impl Work<'_> {
 
 /// A write whose answer never came may have happened.
 fn write_failed(error: &TransportError) -> Stop {
-    let message = report(error);
+    let message = advised(error);
     match error {
         TransportError::NotSent { .. }
         | TransportError::Denied { .. }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::plan::{Part, guids};
 use super::run::Accepted;
-use crate::error::Error;
+use crate::error::{Error, advised};
 use crate::schema::Owner;
 use crate::session::Session;
 use crate::text::sanitized;
@@ -45,7 +45,7 @@ impl Extras {
             // The list cannot end before these objects are given.
             let reply = session.run_within(call).await.map_err(|error| Missing {
                 failure: Some(Failure::of(&error)),
-                reason: Error::from_transport(cmdlet, error).report(),
+                reason: advised(&Error::from_transport(cmdlet, error)),
             })?;
             if let Some(record) = reply.error() {
                 return Err(Missing {

@@ -29,7 +29,7 @@ use super::run::{Accepted, Run, Taken};
 use super::state::State;
 use crate::change::{Change, ObjectChange};
 use crate::connector::Inner;
-use crate::error::{Error, report};
+use crate::error::{Error, advised};
 use crate::session::Session;
 use crate::text::sanitized;
 
@@ -137,7 +137,7 @@ impl Reader {
             Err(error) => {
                 // Whatever comes after this part would need one too.
                 self.part = usize::MAX;
-                let reason = format!("the session was lost and {}", report(&error));
+                let reason = format!("the session was lost and {}", advised(&error));
                 return vec![self.run.fault(reason)];
             }
         };
@@ -191,7 +191,7 @@ impl Reader {
             }
             Err(error) => {
                 let failure = Failure::of(&error);
-                let reason = report(&Error::from_transport(part.family.get(), error));
+                let reason = advised(&Error::from_transport(part.family.get(), error));
                 return self.failed(part, failure, reason).await;
             }
         };
@@ -376,7 +376,7 @@ impl Reader {
                 Some(side) => side,
                 None => {
                     let opened = self.inner.open_session().await;
-                    Arc::new(opened.map_err(|error| report(&error))?)
+                    Arc::new(opened.map_err(|error| advised(&error))?)
                 }
             };
             let missing = match Extras::read(&side, part, batch).await {

@@ -228,10 +228,12 @@ async fn a_sign_in_that_fails_is_told_with_its_remedy() {
             assert_eq!((error.exit_code(), error.is_retryable()), (4, false));
             let report = error.report();
             assert!(report.contains(code) && report.contains(status), "{report}");
+            assert!(error.remedy().is_some_and(|found| found.contains(remedy)), "{error:?}");
             let outcome =
                 connector.export(operations(&[ann()])).collect::<Vec<_>>().await.remove(0);
             let error = outcome.error.expect("it is not done");
             assert_eq!((error.class.as_str(), error.retry.as_str()), ("denied", "never"));
+            assert!(error.message.contains(remedy), "{error:?}");
             let report = connector.check().await;
             let step = report.steps.iter().find(|step| step.status == CheckStatus::Failed);
             let step = step.expect("a step fails");
@@ -277,12 +279,16 @@ async fn the_missing_half_of_the_permission_is_named() {
         let step = report.steps.iter().find(|step| step.status == CheckStatus::Failed);
         let step = step.expect("a step fails");
         assert!(step.remedy.as_deref().is_some_and(|found| found.contains(remedy)), "{step:?}");
+        let twice = step.detail.as_deref().zip(step.remedy.as_deref());
+        assert!(!twice.is_some_and(|(detail, remedy)| detail.contains(remedy)), "{step:?}");
+        assert_eq!(report.exit_code, 4, "nothing may be read");
         let imported = site.import().await;
         assert!(imported.ids.is_empty() && imported.last.is_none());
         let error = imported.error.expect("it is refused");
         assert_eq!(error.exit_code(), 4);
         let report = exchange_connector::report(&error);
         assert!(report.contains("may not run Get-Mailbox") && report.contains(reason), "{report}");
+        assert!(error.remedy().is_some_and(|found| found.contains(remedy)), "{error:?}");
         site.end().await;
     }
 }
