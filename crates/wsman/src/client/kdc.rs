@@ -50,9 +50,10 @@ impl Kdcs {
         }
         let found = conf.kdcs(&principal.realm);
         if !found.is_empty() {
-            return Self::named(principal, &found);
+            return Self::named(principal, &reachable(found));
         }
-        let servers = if options.dns { in_dns(&principal.realm).await } else { Vec::new() };
+        let asks_dns = options.dns && conf.asks_dns();
+        let servers = if asks_dns { in_dns(&principal.realm).await } else { Vec::new() };
         if servers.is_empty() {
             return Err(KerberosError::NoKdc { realm: principal.realm });
         }
@@ -112,6 +113,15 @@ impl Kdcs {
             source: last,
         })
     }
+}
+
+/// Leaves out those that are reached by other ways than TCP, such as `https://proxy/KdcProxy`, if there are others.
+fn reachable(mut addresses: Vec<String>) -> Vec<String> {
+    let is_odd = |address: &String| Server::parse(address).is_err();
+    if !addresses.iter().all(is_odd) {
+        addresses.retain(|address| !is_odd(address));
+    }
+    addresses
 }
 
 impl Server {
@@ -336,6 +346,14 @@ mod tests {
         let found = Kdcs::find("ann@b.example", &options).await.unwrap();
         assert_eq!(found.servers, [Server::parse("dc1").unwrap()]);
         let missing = Kdcs::find("ann@c.example", &options).await.unwrap_err();
+        let proxied =
+            "[realms]\nB.EXAMPLE = {\n kdc = https://proxy.b.example/KdcProxy\n kdc = dc1:88\n}\n";
+        std::fs::write(&conf, proxied).unwrap();
+        let found = Kdcs::find("ann@b.example", &options).await.unwrap();
+        assert_eq!(found.servers, [Server::parse("dc1").unwrap()]);
+        std::fs::write(&conf, proxied.replace("kdc = dc1:88", "")).unwrap();
+        let odd = Kdcs::find("ann@b.example", &options).await.unwrap_err();
+        assert!(matches!(odd, KerberosError::Address { address } if address.contains("KdcProxy")));
         std::fs::remove_file(&conf).unwrap();
         assert!(matches!(missing, KerberosError::NoKdc { realm } if realm == "C.EXAMPLE"));
         let unread = Kdcs::find("ann@b.example", &options).await.unwrap_err();

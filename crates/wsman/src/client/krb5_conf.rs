@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub(crate) struct Krb5Conf {
     default_realm: Option<String>,
+    dns_lookup_kdc: Option<String>,
     /// Realms and addresses, in order.
     kdcs: Vec<(String, String)>,
     /// Domains, with a dot before those that stand for what is below them, and realms.
@@ -46,6 +47,12 @@ impl Krb5Conf {
     /// Returns the realm of users who name none.
     pub(crate) fn default_realm(&self) -> Option<&str> {
         self.default_realm.as_deref()
+    }
+
+    /// Tells whether KDCs that are not named may be looked for in DNS, as they are unless the file says no.
+    pub(crate) fn asks_dns(&self) -> bool {
+        let says_no = |text: &str| ["false", "no", "n", "f", "0", "off", "nil"].contains(&text);
+        !self.dns_lookup_kdc.as_deref().is_some_and(|text| says_no(&text.to_ascii_lowercase()))
     }
 
     /// Returns the KDCs of a realm, in order.
@@ -121,6 +128,9 @@ impl Krb5Conf {
             ("libdefaults", [], "default_realm") if self.default_realm.is_none() => {
                 self.default_realm = Some(value.to_owned());
             }
+            ("libdefaults", [], "dns_lookup_kdc") if self.dns_lookup_kdc.is_none() => {
+                self.dns_lookup_kdc = Some(value.to_owned());
+            }
             ("realms", [realm], "kdc") => self.kdcs.push(((*realm).to_owned(), value.to_owned())),
             ("domain_realm", [], domain) => {
                 self.domains.push((domain.to_ascii_lowercase(), value.to_owned()));
@@ -177,6 +187,13 @@ mod tests {
         assert!(conf.kdcs("C").is_empty());
         assert_eq!(conf.realm_of("x.a.example"), "A.EXAMPLE");
         assert_eq!(conf.realm_of("a.example"), "A.EXAMPLE");
+    }
+
+    #[test]
+    fn dns_is_asked_unless_the_file_says_no() {
+        let asks = |text: &str| Krb5Conf::parse(&format!("[libdefaults]\n{text}\n")).asks_dns();
+        assert!(asks("") && asks("dns_lookup_kdc = true") && asks("dns_lookup_realm = false"));
+        assert!(!asks("dns_lookup_kdc = false") && !asks("dns_lookup_kdc=No"));
     }
 
     #[test]
