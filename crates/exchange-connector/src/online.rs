@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use exchange_cmdlets::recovery::{Cause, Failure, Ran};
 use exchange_cmdlets::{CmdletTransport, Retry};
 use exchange_online::{
-    CertificateError, ClientCertificate, Credential, ExchangeOnline, HttpExchange, HttpOptions,
-    HttpSettingsError, OnlineError, OnlineOptions, Proxy, RestExchange,
+    ClientCertificate, Credential, ExchangeOnline, HttpExchange, HttpOptions, HttpSettingsError,
+    OnlineError, OnlineOptions, Proxy, RestExchange,
 };
 use psrp_client::wsman::client::TlsVersion;
 use url::Url;
@@ -158,7 +158,13 @@ fn stand_in(cloud: &Cloud) -> Credential {
 
 fn credential(cloud: &Cloud) -> Result<Credential, SettingsError> {
     Ok(match &cloud.credential {
-        CloudCredential::Certificate { application_id, thumbprint, source, password } => {
+        CloudCredential::Certificate {
+            application_id,
+            thumbprint,
+            source,
+            password,
+            algorithm,
+        } => {
             let password = password.as_ref();
             let found = match source {
                 CertificateSource::File(file) => {
@@ -167,10 +173,9 @@ fn credential(cloud: &Cloud) -> Result<Credential, SettingsError> {
                 CertificateSource::Store(folder) => {
                     ClientCertificate::from_store(folder, *thumbprint, password)
                 }
-                CertificateSource::UserStore => match ClientCertificate::user_store() {
-                    Some(folder) => ClientCertificate::from_store(&folder, *thumbprint, password),
-                    None => Err(CertificateError::NoStore),
-                },
+                CertificateSource::UserStore => {
+                    ClientCertificate::from_user_store(*thumbprint, password)
+                }
             };
             let certificate = found.map_err(|error| SettingsError::Value {
                 key: "certificate_thumbprint".to_owned(),
@@ -181,7 +186,11 @@ fn credential(cloud: &Cloud) -> Result<Credential, SettingsError> {
             if let Some(warning) = certificate.warning(SystemTime::now()) {
                 tracing::warn!("{warning}");
             }
-            Credential::certificate(*application_id, Arc::new(certificate))
+            Credential::Certificate {
+                application_id: *application_id,
+                certificate: Arc::new(certificate),
+                algorithm: *algorithm,
+            }
         }
         CloudCredential::ClientSecret { application_id, secret } => {
             Credential::client_secret(*application_id, secret.clone())

@@ -8,8 +8,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use exchange_cmdlets::BoxError;
 use rand::CryptoRng;
-use rsa::{Pkcs1v15Sign, Pss};
 use secrecy::SecretString;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -34,11 +34,11 @@ pub enum AssertionAlgorithm {
     Rs256,
 }
 
-/// The signature could not be made, which a sound key does not let happen.
+/// The signature could not be made, which a sound key does not let happen; one that is kept elsewhere may not be at hand.
 #[derive(Debug, thiserror::Error)]
 #[error("the assertion could not be signed")]
 #[non_exhaustive]
-pub struct AssertionError(#[source] rsa::Error);
+pub struct AssertionError(#[source] BoxError);
 
 /// What an assertion says.
 #[derive(Clone, Debug)]
@@ -92,13 +92,8 @@ pub fn assertion<R: CryptoRng + ?Sized>(
         encode(header.to_string().as_bytes()),
         encode(payload.to_string().as_bytes())
     );
-    let digest = Sha256::digest(signed.as_bytes());
-    let key = certificate.key();
-    let signature = match algorithm {
-        AssertionAlgorithm::Ps256 => key.sign_with_rng(rng, Pss::<Sha256>::new(), &digest),
-        AssertionAlgorithm::Rs256 => key.sign_with_rng(rng, Pkcs1v15Sign::new::<Sha256>(), &digest),
-    };
-    let signature = signature.map_err(AssertionError)?;
+    let digest: [u8; 32] = Sha256::digest(signed.as_bytes()).into();
+    let signature = certificate.sign(algorithm, &digest, rng).map_err(AssertionError)?;
     Ok(format!("{signed}.{}", encode(&signature)).into())
 }
 

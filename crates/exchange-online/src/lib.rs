@@ -87,7 +87,8 @@ mod typed;
 pub use answer::{Answer, AnswerError};
 pub use assertion::{ASSERTION_LIFETIME, AssertionAlgorithm, AssertionError, Claims, assertion};
 pub use certificate::{
-    CertificateError, CertificateFile, ClientCertificate, Thumbprint, ThumbprintError,
+    CertificateError, CertificateFile, CertificateStore, ClientCertificate, SigningKey,
+    StoredCertificate, Thumbprint, ThumbprintError,
 };
 pub use error::OnlineError;
 pub use http::{HttpExchange, HttpOptions, HttpSettingsError};

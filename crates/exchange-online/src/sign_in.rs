@@ -204,7 +204,10 @@ impl SignInError {
                 return "see that this machine reaches the token service (cloud.authority_url) on port 443, by a proxy if there is \
                         one (cloud.proxy)";
             }
-            Self::Assertion(_) => None,
+            Self::Assertion(_) => {
+                return "see that this account may use the certificate's key; where its provider cannot sign with PSS, set \
+                        cloud.assertion_algorithm = \"RS256\"";
+            }
         };
         match cause {
             Some(Cause::Application) => {

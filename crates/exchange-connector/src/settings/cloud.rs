@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use exchange_online::{Proxy, Thumbprint};
+use exchange_online::{AssertionAlgorithm, Proxy, Thumbprint};
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
@@ -52,6 +52,8 @@ pub enum CloudCredential {
         source: CertificateSource,
         /// What the key is locked with.
         password: Option<SecretString>,
+        /// How the assertion is signed.
+        algorithm: AssertionAlgorithm,
     },
     /// An application that proves itself by a secret.
     ClientSecret {
@@ -79,7 +81,8 @@ pub enum CertificateSource {
     File(PathBuf),
     /// A folder that is searched by thumbprint.
     Store(PathBuf),
-    /// The folder in which .NET keeps the user's certificates, searched by thumbprint; there is none on Windows.
+    /// Where the platform keeps the user's certificates, searched by thumbprint: on Windows the stores `CurrentUser\My` and
+    /// `LocalMachine\My`, elsewhere the folder of .NET.
     UserStore,
 }
 
@@ -132,13 +135,17 @@ const ENVIRONMENTS: &[(&str, CloudEnvironment)] = &[
     ("china", CloudEnvironment::China),
 ];
 
-const CERTIFICATE_KEYS: [&str; 3] =
-    ["certificate_file", "certificate_password", "certificate_store"];
+const ALGORITHMS: &[(&str, AssertionAlgorithm)] =
+    &[("PS256", AssertionAlgorithm::Ps256), ("RS256", AssertionAlgorithm::Rs256)];
+
+const CERTIFICATE_KEYS: [&str; 4] =
+    ["certificate_file", "certificate_password", "certificate_store", "assertion_algorithm"];
 
 pub(super) const KEYS: &[&str] = &[
     "certificate_file",
     "certificate_password",
     "certificate_store",
+    "assertion_algorithm",
     "client_secret",
     "client_id",
     "environment",
@@ -343,13 +350,6 @@ fn certificate(
         }
         (Some(file), None) => CertificateSource::File(context.directory.join(file)),
         (None, Some(store)) => CertificateSource::Store(context.directory.join(store)),
-        (None, None) if cfg!(windows) => {
-            return Err(table.missing(
-                "certificate_file",
-                "the system's own store is not searched: write cloud.certificate_file = \"app.pfx\" or \
-                 cloud.certificate_store = \"dir\"",
-            ));
-        }
         (None, None) => CertificateSource::UserStore,
     };
     Ok(CloudCredential::Certificate {
@@ -357,6 +357,7 @@ fn certificate(
         thumbprint,
         source,
         password: table.secret("certificate_password", context.source, context.warnings)?,
+        algorithm: table.choice("assertion_algorithm", ALGORITHMS)?.unwrap_or_default(),
     })
 }
 

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 
+use exchange_online::AssertionAlgorithm;
 use secrecy::ExposeSecret as _;
 
 use super::*;
@@ -510,6 +511,18 @@ fn the_cloud_knows_three_ways_to_sign_in() {
     assert!(
         !by_certificate.typed_reads && cloud(&format!("{CLOUD}typed_reads = true")).typed_reads
     );
+    let algorithm = |text: &str| match cloud(text).credential {
+        CloudCredential::Certificate { algorithm, .. } => algorithm,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(algorithm(CLOUD), AssertionAlgorithm::Ps256);
+    let older = algorithm(&format!("{CLOUD}assertion_algorithm = 'rs256'"));
+    assert_eq!(older, AssertionAlgorithm::Rs256);
+    let by_store = cloud(&CLOUD.replace("certificate_file = \"app.pfx\"", ""));
+    assert!(matches!(
+        by_store.credential,
+        CloudCredential::Certificate { source: CertificateSource::UserStore, .. }
+    ));
     let error = parse(&format!("{CLOUD}typed_reads = 'yes'")).unwrap_err();
     assert!(error.to_string().contains("cloud.typed_reads"), "{error}");
     let settings = parse(CLOUD).unwrap();

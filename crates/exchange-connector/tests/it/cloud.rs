@@ -158,6 +158,9 @@ async fn an_application_signs_in_with_its_certificate() {
     let simulator =
         Simulator::start(options.application_certificate(der)).await.expect("a port is free");
     let settings = simulator.settings_toml_certificate(&data("open.pfx"), THUMBPRINT);
+    let older = open(&format!("{settings}assertion_algorithm = \"RS256\"\n")).await;
+    older.connect().await.expect("it is let in");
+    older.close().await.expect("it closes");
     let site = Site { connector: open(&settings).await, simulator };
     site.import_all().await;
     site.end().await;
