@@ -87,7 +87,20 @@ impl Text {
 }
 
 /// Compares two names the way PowerShell looks up members: character by character, ignoring case.
+#[inline]
 pub(crate) fn equal_ignoring_case(left: &str, right: &str) -> bool {
+    // Objects have a hundred members, so nearly all comparisons are of names that begin with another letter.
+    if let (Some(left), Some(right)) = (left.bytes().next(), right.bytes().next())
+        && left.is_ascii()
+        && right.is_ascii()
+        && !left.eq_ignore_ascii_case(&right)
+    {
+        return false;
+    }
+    spelled_alike(left, right)
+}
+
+fn spelled_alike(left: &str, right: &str) -> bool {
     if left.is_ascii() || right.is_ascii() {
         return left.eq_ignore_ascii_case(right);
     }
@@ -176,5 +189,11 @@ mod tests {
     fn names_compare_without_case_beyond_ascii_too() {
         assert!(Text::from("Größe").eq_ignore_case("GRÖßE"));
         assert!(!Text::from("Alias").eq_ignore_case("Alia"));
+        assert!(!Text::from("Alias").eq_ignore_case("Blias"));
+        assert!(
+            Text::from("alias").eq_ignore_case("ALIAS") && Text::from("Éa").eq_ignore_case("éA")
+        );
+        assert!(!Text::from("é").eq_ignore_case("e") && !Text::from("").eq_ignore_case("a"));
+        assert!(Text::from("").eq_ignore_case(""));
     }
 }
