@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use clixml::Value;
-use exchange_cmdlets::CmdletCall;
 use exchange_cmdlets::recovery::Failure;
+use exchange_cmdlets::{CmdletCall, WarningKind};
 use uuid::Uuid;
 
 use super::plan::{Part, guids};
@@ -53,9 +53,16 @@ impl Extras {
                     reason: format!("{cmdlet} reported: {}", sanitized(&record.message)),
                 });
             }
+            let truncated = |text: &&String| WarningKind::of(text) == WarningKind::Truncated;
+            if let Some(text) = reply.warnings.iter().find(truncated) {
+                let reason = format!("{cmdlet}: {}", sanitized(text));
+                return Err(Missing { failure: None, reason });
+            }
             for value in reply.objects {
-                if let Some(id) = value.property("Guid").and_then(Value::as_guid) {
-                    extras.values.insert((owner, id), value);
+                let Some(id) = value.property("Guid").and_then(Value::as_guid) else { continue };
+                if extras.values.insert((owner, id), value).is_some() {
+                    let reason = format!("{cmdlet} showed the GUID {id} twice");
+                    return Err(Missing { failure: None, reason });
                 }
             }
             if let Some(lost) = batch.iter().find(|object| extras.value(owner, object.id).is_none())

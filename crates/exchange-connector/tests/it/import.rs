@@ -328,3 +328,20 @@ async fn an_object_whose_account_is_not_shown_makes_it_incomplete() {
         ]
     );
 }
+
+#[tokio::test]
+async fn an_account_that_is_shown_twice_or_not_to_the_end_makes_it_incomplete() {
+    let ann = |title: &str| item(mailbox(ANN, "Ann").with_adapted("Title", title));
+    let more = "There are more results available than are currently displayed.";
+    for (items, reason) in [
+        (vec![ann("Clerk"), ann("Boss")], format!("Get-User showed the GUID {ANN} twice")),
+        (vec![ann("Clerk"), CmdletItem::Warning(more.to_owned())], format!("Get-User: {more}")),
+    ] {
+        let (connector, script) = connector(settings("", ""));
+        script.answer("Get-Mailbox", vec![item(mailbox(ANN, "Ann"))]);
+        script.answer("Get-User", items);
+        let lines = import(&connector, ImportRequest::new().attributes(["Title"])).await;
+        let last = format!(r#"{{"type":"incomplete","reason":"{reason}","objects":0}}"#);
+        assert_eq!(lines[1], last, "{lines:?}");
+    }
+}
