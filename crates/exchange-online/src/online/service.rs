@@ -184,11 +184,17 @@ impl Service {
         let started = Instant::now();
         let mut token = self.token().await?;
         let (mut attempt, mut redirects, mut renewed) = (1, 0, false);
+        let mut torn = false;
         loop {
             let begun = match self.send(job, &url, &token, early).await {
                 Ok(begun) => begun,
                 Err(error) => {
                     let may = error.is_unsent() || job.repeat == Repeat::Always;
+                    // A connection that was used before may have been closed just then, which says nothing of the service.
+                    if may && !torn && matches!(error, RestError::Lost { .. }) {
+                        torn = true;
+                        continue;
+                    }
                     if error.is_permanent()
                         || !may
                         || !self.pause(started, &mut attempt, None).await

@@ -330,3 +330,19 @@ async fn a_token_service_that_never_answers_is_given_up_after_the_stall_timeout(
     let reason = "login.microsoftonline.com did not answer within 50 s";
     check(&outcome, ErrorClass::Transient, Retry::Later, reason, remedy);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_read_over_a_connection_that_was_closed_meanwhile_is_sent_again_at_once() {
+    let lost = || RestError::Lost { host: "h".to_owned(), source: "closed".into() };
+    let script = Script::new();
+    script.fail(lost());
+    script.json(200, &json!({"value": [row(1)]}));
+    let start = tokio::time::Instant::now();
+    assert_eq!(run(&script.online(), all_mailboxes()).await.names, ["n1"]);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    script.fail(lost());
+    script.fail(lost());
+    script.json(200, &json!({"value": [row(1)]}));
+    assert_eq!(run(&script.online(), all_mailboxes()).await.names, ["n1"]);
+    assert!(start.elapsed() >= Duration::from_secs(2), "after that it is waited");
+}
