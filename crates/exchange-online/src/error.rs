@@ -6,6 +6,7 @@ use std::time::Duration;
 use exchange_cmdlets::{ErrorClass, Retry, TransportError};
 
 use crate::answer::AnswerError;
+use crate::http;
 use crate::link::LinkError;
 use crate::request::EncodeError;
 use crate::rest::RestError;
@@ -77,7 +78,7 @@ impl OnlineError {
             Self::NoAnswer(RestError::Unreachable { .. }) => Some(
                 "see that this machine reaches the API (cloud.api_url) on port 443, by a proxy if there is one (cloud.proxy)",
             ),
-            Self::NoAnswer(RestError::Untrusted { .. }) => Some(UNTRUSTED),
+            Self::NoAnswer(RestError::Untrusted { source, .. }) => Some(http::untrusted(&**source)),
             Self::NoAnswer(RestError::ProxyCredentials { .. }) => Some(PROXY),
             Self::NoAnswer(RestError::NotDemanded { .. }) => Some(NOT_PINNED),
             Self::Throttled { .. } => Some(
@@ -118,9 +119,6 @@ impl OnlineError {
 /// What to do when a proxy lets nobody in.
 pub(crate) const PROXY: &str =
     "correct the user name and password in cloud.proxy, or in the environment's HTTPS_PROXY";
-
-/// What to do when nobody vouches for a server's certificate.
-pub(crate) const UNTRUSTED: &str = "name the certificate authority in cloud.ca_file: that of a proxy which opens connections, for instance";
 
 /// What to do when a server shows another certificate than it should.
 pub(crate) const NOT_PINNED: &str = "see whether the service renewed its certificate, and then add it to cloud.certificate_pin; \

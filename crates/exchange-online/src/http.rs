@@ -24,6 +24,7 @@ use hyper_util::rt::TokioExecutor;
 use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
+pub(crate) use self::tls::untrusted;
 use self::tls::{CertificateCheck, Obstacle};
 use self::unpack::{STEP, Unpacker, unpacked};
 use self::way::{Timely, Way};

@@ -9,7 +9,8 @@ use exchange_cmdlets::{ErrorClass, Retry};
 use serde_json::{Map, Value as Json};
 
 use crate::assertion::AssertionError;
-use crate::error::{NOT_PINNED, PROXY, UNTRUSTED};
+use crate::error::{NOT_PINNED, PROXY};
+use crate::http;
 use crate::rest::{RestAnswer, RestError};
 
 /// Why there is no token.
@@ -195,7 +196,9 @@ impl SignInError {
                 return "use an address that begins with https://";
             }
             Self::NoAnswer(RestError::NotDemanded { .. }) => return NOT_PINNED,
-            Self::NoAnswer(RestError::Untrusted { .. }) => return UNTRUSTED,
+            Self::NoAnswer(RestError::Untrusted { source, .. }) => {
+                return http::untrusted(&**source);
+            }
             Self::NoAnswer(RestError::ProxyCredentials { .. }) => return PROXY,
             Self::Malformed | Self::NoAnswer(RestError::TooLarge { .. }) => {
                 return "see that cloud.authority_url leads to the token service and not to a proxy's page";

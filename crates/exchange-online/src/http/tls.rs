@@ -47,28 +47,53 @@ pub(super) enum Obstacle {
 
 /// Finds it in an error.
 pub(super) fn obstacle(error: &(dyn std::error::Error + 'static)) -> Option<Obstacle> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        match error.downcast_ref::<Error>() {
-            Some(Error::InvalidCertificate(CertificateError::Other(OtherError(other))))
-                if other.is::<NotDemanded>() =>
-            {
-                return Some(Obstacle::NotDemanded);
-            }
-            Some(Error::InvalidCertificate(_)) => return Some(Obstacle::Untrusted),
-            _ => {}
+    causes(error).find_map(|cause| match cause.downcast_ref::<Error>() {
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(other))))
+            if other.is::<NotDemanded>() =>
+        {
+            Some(Obstacle::NotDemanded)
         }
-        if let Some(TunnelError::Credentials { proxy }) = error.downcast_ref() {
-            return Some(Obstacle::Proxy(proxy.clone()));
+        Some(Error::InvalidCertificate(_)) => Some(Obstacle::Untrusted),
+        _ => match cause.downcast_ref() {
+            Some(TunnelError::Credentials { proxy }) => Some(Obstacle::Proxy(proxy.clone())),
+            _ => None,
+        },
+    })
+}
+
+/// Says what to do about a certificate that is not trusted, by what is wrong with it.
+pub(crate) fn untrusted(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    use CertificateError as Problem;
+    let problem = causes(error).find_map(|cause| match cause.downcast_ref::<Error>() {
+        Some(Error::InvalidCertificate(problem)) => Some(problem),
+        _ => None,
+    });
+    match problem {
+        Some(Problem::Expired | Problem::ExpiredContext { .. }) => {
+            "see that the clock of this machine is right; if it is, the server needs a new certificate"
         }
-        // What an I/O error holds is not its source: it is the error itself in another form.
-        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match held {
-            Some(held) => Some(held),
-            None => error.source(),
-        };
+        Some(Problem::NotValidYet | Problem::NotValidYetContext { .. }) => {
+            "see that the clock of this machine is right"
+        }
+        Some(Problem::NotValidForName | Problem::NotValidForNameContext { .. }) => {
+            "write a host name in cloud.authority_url and cloud.api_url that the certificate is for"
+        }
+        _ => {
+            "name the certificate authority in cloud.ca_file: that of a proxy which opens connections, for instance"
+        }
     }
-    None
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        // What an I/O error holds is not its source: it is the error itself in another form.
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(held) => Some(held as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        }
+    })
 }
 
 /// Trust in those that the system trusts, or a file does, and then the demands.
@@ -168,4 +193,28 @@ fn roots(options: &HttpOptions) -> Result<RootCertStore, HttpSettingsError> {
         }
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustls::{CertificateError, Error};
+
+    use super::{Obstacle, obstacle, untrusted};
+
+    #[test]
+    fn a_certificate_is_told_by_what_is_wrong_with_it() {
+        for (problem, remedy) in [
+            (CertificateError::Expired, "a new certificate"),
+            (CertificateError::NotValidYet, "the clock"),
+            (CertificateError::NotValidForName, "cloud.api_url that the certificate is for"),
+            (CertificateError::UnknownIssuer, "cloud.ca_file"),
+        ] {
+            let error = io::Error::other(Error::InvalidCertificate(problem));
+            assert_eq!(obstacle(&error), Some(Obstacle::Untrusted));
+            assert!(untrusted(&error).contains(remedy), "{error}: {}", untrusted(&error));
+        }
+        assert_eq!(obstacle(&io::Error::other("reset")), None);
+    }
 }
