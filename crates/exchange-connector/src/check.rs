@@ -16,7 +16,7 @@ use crate::remedy;
 use crate::remote::{LeftOver, Remote};
 use crate::schema::Family;
 use crate::session::{Reply, Session};
-use crate::settings::{EndpointKind, Settings};
+use crate::settings::{Endpoint, EndpointKind, Settings};
 use crate::text::sanitized;
 use crate::value::list_argument;
 
@@ -151,7 +151,7 @@ async fn check_side(inner: &Inner) -> CheckReport {
     let session = match inner.session_at_once().await {
         Ok(session) => session,
         Err(error) => {
-            report.no_session(&error);
+            report.no_session(inner, &error);
             // They may be what stands in the way of a session.
             if !matches!(error, Error::SignIn { .. }) {
                 report.left_over(inner).await;
@@ -160,9 +160,9 @@ async fn check_side(inner: &Inner) -> CheckReport {
             return report;
         }
     };
-    report.good("authenticate", None);
+    report.signed_in(inner);
     report.left_over(inner).await;
-    report.good("open session", None);
+    report.opened(inner);
     if let Some(way) = inner.remote().and_then(Remote::loaded) {
         report.good(LOAD, Some(way.to_string()));
     }
@@ -246,8 +246,9 @@ impl CheckReport {
         const REMEDY: &str = "see that the server runs, that a firewall lets this port through, and that endpoint.url \
                               has the right scheme and port";
         match timeout(CONNECT_TIMEOUT, TcpStream::connect(addresses.as_slice())).await {
-            Ok(Ok(_)) => {
-                self.good("connect", via);
+            Ok(Ok(stream)) => {
+                let reached = || stream.peer_addr().ok().map(|address| address.to_string());
+                self.good("connect", via.or_else(reached));
                 true
             }
             Ok(Err(error)) => {
@@ -265,12 +266,29 @@ impl CheckReport {
         }
     }
 
-    fn no_session(&mut self, error: &Error) {
+    /// Says who signed in, and how.
+    fn signed_in(&mut self, inner: &Inner) {
+        let on_premises = inner.settings.endpoint().map(Endpoint::sign_in);
+        let in_cloud = || inner.account().map(|account| format!("for {account}"));
+        self.good("authenticate", on_premises.or_else(in_cloud));
+    }
+
+    /// Says what kind of session was opened.
+    fn opened(&mut self, inner: &Inner) {
+        let detail = match inner.settings.endpoint().map(|endpoint| endpoint.kind) {
+            Some(EndpointKind::Exchange) => "Microsoft.Exchange",
+            Some(EndpointKind::WinRm) => "Microsoft.PowerShell",
+            None => "the service keeps none: each request carries the token",
+        };
+        self.good("open session", Some(detail.to_owned()));
+    }
+
+    fn no_session(&mut self, inner: &Inner, error: &Error) {
         let step = match error {
             _ if remedy::is_of_signing_in(error) => "authenticate",
             Error::NoExchange { .. } => {
-                self.good("authenticate", None);
-                self.good("open session", None);
+                self.signed_in(inner);
+                self.opened(inner);
                 LOAD
             }
             _ => "open session",

@@ -60,6 +60,34 @@ fn a_method_that_is_not_offered_comes_with_one_that_is() {
 }
 
 #[test]
+fn every_step_of_a_check_is_explained() {
+    let Some(peer) = Peer::start(&["--kerberos"]) else { return };
+    let folder = Folder::new();
+    let kerberos = format!("[kerberos]\nrealm = \"TEST.LOCAL\"\nkdc = {}\n", peer.facts["kdc"]);
+    let settings = |method: &str| peer.settings("OnPremises", method, "New");
+    let winrm = peer.winrm_settings("https", "OnPremises", "CredSSP", "New");
+    for (settings, expected) in [
+        (settings("Basic"), r"as TEST\svc by Basic, over TLS"),
+        (settings("Negotiate"), r"as TEST\svc by Negotiate (NTLM), with sealed messages"),
+        (
+            settings("Negotiate") + &kerberos,
+            r"as TEST\svc by Negotiate (Kerberos), with sealed messages",
+        ),
+        (settings("Kerberos") + &kerberos, r"as TEST\svc by Kerberos, with sealed messages"),
+        (winrm, r"as TEST\svc by CredSSP, over TLS"),
+    ] {
+        let config = folder.write("settings.toml", &settings);
+        let report = run(&["--config", &config, "check", "--json"], "").expect_code(0);
+        let steps = report.last()["steps"].as_array().unwrap();
+        let unexplained =
+            |step: &&serde_json::Value| step["detail"].as_str().is_none_or(str::is_empty);
+        assert_eq!(steps.iter().find(unexplained), None, "{expected}");
+        let step = steps.iter().find(|step| step["name"] == "authenticate").unwrap();
+        assert_eq!(step["detail"], expected);
+    }
+}
+
+#[test]
 fn every_way_not_to_get_in_has_a_remedy_of_its_own() {
     let cases = [
         ("http=404", "endpoint.url leads to Exchange's PowerShell virtual directory"),

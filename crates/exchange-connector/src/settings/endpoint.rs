@@ -90,6 +90,37 @@ impl Authentication {
     }
 }
 
+impl Endpoint {
+    /// Who signs in, by which method, and what keeps others from reading along.
+    pub(crate) fn sign_in(&self) -> String {
+        let over_tls = self.url.scheme() == "https";
+        let protection = match self.authentication {
+            _ if over_tls => "over TLS",
+            Authentication::Basic => "in clear",
+            _ => "with sealed messages",
+        };
+        let who = match &self.identity {
+            // Its file is the business of this machine alone.
+            Identity::Certificate { .. } => {
+                return format!("with a client certificate, {protection}");
+            }
+            identity => identity.name(),
+        };
+        let method = self.authentication.name();
+        let Kerberos { realm, kdc, ntlm_fallback } = &self.kerberos;
+        let knows_realm = realm.is_some() || kdc.is_some() || *ntlm_fallback;
+        let mechanism = match (self.authentication, &self.identity) {
+            (_, Identity::Ticket { .. }) => " (a Kerberos ticket)",
+            (Authentication::Negotiate, _) if *ntlm_fallback => " (Kerberos, else NTLM)",
+            (Authentication::Negotiate, _) if knows_realm => " (Kerberos)",
+            (Authentication::Negotiate, _) => " (NTLM)",
+            (Authentication::Default, _) if !knows_realm => " (NTLM, else Kerberos)",
+            _ => "",
+        };
+        format!("as {who} by {method}{mechanism}, {protection}")
+    }
+}
+
 pub(super) const METHODS: &[(&str, Authentication)] = &[
     ("Basic", Authentication::Basic),
     ("Negotiate", Authentication::Negotiate),
