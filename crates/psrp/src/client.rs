@@ -60,6 +60,8 @@ pub struct RunspacePool {
     stream: Defragmenter,
     /// Those that have not ended; an ended one is forgotten.
     pipelines: BTreeMap<PipelineId, Pipeline>,
+    /// The streams of those that completed, until somebody is told so.
+    completed: BTreeMap<PipelineId, Defragmenter>,
     key: KeyExchange,
     next_call_id: i64,
     /// Set while the pool of another client is being joined.
@@ -101,6 +103,7 @@ impl RunspacePool {
             state: RunspacePoolState::BeforeOpen,
             negotiated: None,
             pipelines: BTreeMap::new(),
+            completed: BTreeMap::new(),
             key: KeyExchange::default(),
             next_call_id: 1,
             is_joining: false,
@@ -331,7 +334,11 @@ impl RunspacePool {
 
     /// What happened next.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if let Some(Event::Pipeline { id, event: PipelineEvent::Finished(_) }) = &event {
+            self.completed.remove(id);
+        }
+        event
     }
 
     /// The version in force, or the one claimed as long as the server has not answered.
@@ -400,6 +407,9 @@ impl RunspacePool {
         self.forget_calls(id);
         if pipeline.start.is_none() {
             self.transmit(Transmit::Signal { pipeline: id, signal: PipelineSignal::Terminate });
+        }
+        if outcome.state == FinalState::Completed {
+            self.completed.insert(id, pipeline.stream);
         }
         self.events.push_back(Event::Pipeline { id, event: PipelineEvent::Finished(outcome) });
     }

@@ -134,6 +134,16 @@ pub enum DecodeError {
         /// The pool named.
         got: RunspacePoolId,
     },
+    /// A message on the stream of one pipeline names another one.
+    #[error("{message_type} on the stream of the pipeline {expected} is for the pipeline {got}")]
+    Misdirected {
+        /// The type of the message.
+        message_type: MessageType,
+        /// The pipeline whose stream it is.
+        expected: PipelineId,
+        /// The pipeline named.
+        got: PipelineId,
+    },
     /// A message came that cannot come in this state.
     #[error("{got} arrived when {expected} was due")]
     Unexpected {

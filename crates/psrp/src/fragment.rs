@@ -265,6 +265,7 @@ pub struct Defragmenter {
     open: Vec<OpenObject>,
     /// Set after Connect: fragments that continue an object we never saw the start of are skipped.
     skip_to_start: bool,
+    dropped: bool,
     dead: bool,
 }
 
@@ -343,6 +344,12 @@ impl Defragmenter {
         self.open.is_empty() && self.buffer.is_empty()
     }
 
+    /// True once an object was dropped because another started before its end: something is missing from the stream.
+    #[must_use]
+    pub const fn has_dropped(&self) -> bool {
+        self.dropped
+    }
+
     fn check_alive(&self) -> Result<(), DecodeError> {
         if self.dead { Err(DecodeError::StreamDead) } else { Ok(()) }
     }
@@ -363,7 +370,9 @@ impl Defragmenter {
             let header = FragmentHeader::from_bytes(head)?;
             let blob_len = usize::try_from(header.blob_len).unwrap_or(usize::MAX);
             let limit = self.limits.max_open_objects.max(1);
+            let incomplete = self.open.len();
             let expected = accept(&header, &mut self.open, limit, self.skip_to_start)?;
+            self.dropped |= self.open.len() < incomplete;
             let before = find(&self.open, header.object_id).map_or(0, |open| open.size);
             let size = before.saturating_add(FRAGMENT_HEADER_LEN).saturating_add(blob_len);
             if expected && size > self.limits.max_object_size {

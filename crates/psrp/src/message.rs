@@ -9,7 +9,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use clixml::Value;
+use clixml::{Limits, Value};
 use memchr::memmem;
 
 use crate::error::DecodeError;
@@ -223,10 +223,19 @@ impl Message {
     ///
     /// [`DecodeError::Body`] when it is not CLIXML.
     pub fn value(&self) -> Result<Value, DecodeError> {
+        self.value_within(Limits::default())
+    }
+
+    /// Decodes the body within these limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`value`](Self::value), and when the body is beyond the limits.
+    pub fn value_within(&self, limits: Limits) -> Result<Value, DecodeError> {
         if self.body.is_empty() {
             return Ok(Value::Nil);
         }
-        clixml::read_value(&self.body)
+        clixml::read_value_with_limits(&self.body, limits)
             .map_err(|source| DecodeError::Body { message_type: self.message_type, source })
     }
 

@@ -132,7 +132,7 @@ impl RunspacePool {
             let message = Message::from_bytes(object.bytes)?;
             match message.message_type {
                 MessageType::RunspacePoolInitData => {
-                    self.joined(RunspacePoolInitData::from_value(&message.value()?)?)?;
+                    self.joined(RunspacePoolInitData::from_value(&self.value(&message)?)?)?;
                 }
                 _ => self.pool_message(message)?,
             }

@@ -25,6 +25,9 @@ pub struct PoolOptions {
     pub max_fragment_size: usize,
     /// What is taken from the server, per stream.
     pub limits: FragmentLimits,
+    /// Elements that the CLIXML of one message from the server may have; each takes some hundred bytes of memory, however few
+    /// it took on the wire. Default 1,000,000.
+    pub max_elements: usize,
     /// How long a pipeline waits for the session key. Default 60 seconds.
     pub key_timeout: Duration,
     /// The host claimed. Default none. With a host, every call for a value has to be answered.
@@ -69,6 +72,13 @@ impl PoolOptions {
         self
     }
 
+    /// Sets how many elements the CLIXML of one message may have.
+    #[must_use]
+    pub const fn max_elements(mut self, count: usize) -> Self {
+        self.max_elements = count;
+        self
+    }
+
     /// Sets how long a pipeline waits for the session key.
     #[must_use]
     pub const fn key_timeout(mut self, timeout: Duration) -> Self {
@@ -100,6 +110,7 @@ impl Default for PoolOptions {
             max_runspaces: 1,
             max_fragment_size: Fragmenter::DEFAULT_MAX_FRAGMENT_SIZE,
             limits: FragmentLimits::default(),
+            max_elements: 1_000_000,
             key_timeout: Duration::from_secs(60),
             host: HostInfo::none(),
             application_arguments: Value::Nil,

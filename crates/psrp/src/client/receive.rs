@@ -3,10 +3,12 @@
 //! Spec: [MS-PSRP] 3.1.5.4 Rules for Processing PSRP Messages.
 
 use bytes::Bytes;
+use clixml::{Limits, Value};
 
 use super::RunspacePool;
 use super::event::{BreakCause, Event, FinalState, PipelineEvent, PipelineLoss, PipelineOutcome};
 use crate::error::{CryptoError, DecodeError};
+use crate::fragment::Defragmenter;
 use crate::host::HostCall;
 use crate::id::{PipelineId, StreamTarget};
 use crate::message::{Destination, Message, MessageType};
@@ -21,8 +23,10 @@ use crate::version::SessionCapability;
 impl RunspacePool {
     /// Takes bytes of a stream, cut anywhere.
     ///
-    /// Bytes of a pipeline that has ended are ignored, and so are those of a pool that is closed or broken. A message that
-    /// is framed well but cannot be read is reported as an event and left out.
+    /// Bytes of a pipeline that has ended are ignored, and so are those of a pool that is closed or broken. But a pipeline is
+    /// [damaged](PipelineLoss::Damaged), however it said to have ended, when an object was dropped on the way, or when output,
+    /// errors or warnings follow before its end was polled. A message that is framed well but cannot be read is reported as
+    /// an event and left out.
     ///
     /// # Errors
     ///
@@ -83,14 +87,50 @@ impl RunspacePool {
     }
 
     fn feed_pipeline(&mut self, id: PipelineId, bytes: Bytes) -> Result<(), DecodeError> {
-        let Some(pipeline) = self.pipelines.get_mut(&id) else { return Ok(()) };
+        let Some(pipeline) = self.pipelines.get_mut(&id) else {
+            self.read_on(id, Some(bytes));
+            return Ok(());
+        };
         pipeline.stream.push_bytes(bytes)?;
         while let Some(pipeline) = self.pipelines.get_mut(&id) {
-            let Some(object) = pipeline.stream.next_object()? else { break };
+            let Some(object) = pipeline.stream.next_object()? else { return Ok(()) };
             let message = Message::from_bytes(object.bytes)?;
+            if message.pipeline != id {
+                return Err(DecodeError::Misdirected {
+                    message_type: message.message_type,
+                    expected: id,
+                    got: message.pipeline,
+                });
+            }
             self.pipeline_message(id, message)?;
         }
+        self.read_on(id, None);
         Ok(())
+    }
+
+    /// Looks at what follows the end of a pipeline. One that completed and goes on has not completed.
+    fn read_on(&mut self, id: PipelineId, bytes: Option<Bytes>) {
+        let Some(stream) = self.completed.get_mut(&id) else { return };
+        if bytes.is_some_and(|bytes| stream.push_bytes(bytes).is_err()) || goes_on(stream) {
+            self.completed.remove(&id);
+            self.revoke(id);
+        }
+    }
+
+    /// Takes back that a pipeline completed, which nobody was told yet.
+    fn revoke(&mut self, id: PipelineId) {
+        let outcome = self.events.iter_mut().find_map(|event| match event {
+            Event::Pipeline { id: ended, event: PipelineEvent::Finished(outcome) }
+                if *ended == id =>
+            {
+                Some(outcome)
+            }
+            _ => None,
+        });
+        if let Some(outcome) = outcome {
+            outcome.state = FinalState::Failed;
+            outcome.loss = Some(PipelineLoss::Damaged);
+        }
     }
 
     /// Handles a message of the pool's stream. Errors are those after which the pool cannot go on.
@@ -102,10 +142,10 @@ impl RunspacePool {
         }
         match message_type {
             MessageType::SessionCapability => {
-                self.negotiate(&SessionCapability::from_value(&message.value()?)?)
+                self.negotiate(&SessionCapability::from_value(&self.value(&message)?)?)
             }
             MessageType::RunspacePoolState => {
-                self.pool_state(RunspacePoolStateMessage::from_value(&message.value()?)?)?;
+                self.pool_state(RunspacePoolStateMessage::from_value(&self.value(&message)?)?)?;
             }
             _ if self.pipelines.contains_key(&message.pipeline) => {
                 let id = message.pipeline;
@@ -127,16 +167,16 @@ impl RunspacePool {
     fn minor_pool_message(&mut self, message: Message) -> Result<(), DecodeError> {
         let event = match message.message_type {
             MessageType::ApplicationPrivateData => {
-                Event::ApplicationPrivateData(application_private_data(&message.value()?))
+                Event::ApplicationPrivateData(application_private_data(&self.value(&message)?))
             }
-            MessageType::RunspaceAvailability => {
-                Event::RunspaceAvailability(RunspaceAvailability::from_value(&message.value()?)?)
-            }
+            MessageType::RunspaceAvailability => Event::RunspaceAvailability(
+                RunspaceAvailability::from_value(&self.value(&message)?)?,
+            ),
             MessageType::UserEvent => {
-                Event::UserEvent(Box::new(UserEvent::from_value(&message.value()?)))
+                Event::UserEvent(Box::new(UserEvent::from_value(&self.value(&message)?)))
             }
             MessageType::RunspacePoolHostCall => {
-                let call = HostCall::from_value(message.message_type, &message.value()?)?;
+                let call = HostCall::from_value(message.message_type, &self.value(&message)?)?;
                 self.take_call(None, &call);
                 Event::HostCall(call)
             }
@@ -194,7 +234,8 @@ impl RunspacePool {
             return Ok(());
         }
         if message_type == MessageType::PipelineState {
-            return self.pipeline_state(id, PipelineStateMessage::from_value(&message.value()?)?);
+            return self
+                .pipeline_state(id, PipelineStateMessage::from_value(&self.value(&message)?)?);
         }
         match self.pipeline_event(id, message) {
             Ok(Some(event)) => self.events.push_back(Event::Pipeline { id, event }),
@@ -216,28 +257,28 @@ impl RunspacePool {
         let event = match message_type {
             MessageType::PipelineOutput => {
                 self.note_secure_string(&message);
-                PipelineEvent::Output(message.value()?)
+                PipelineEvent::Output(self.value(&message)?)
             }
             MessageType::ErrorRecord => {
-                PipelineEvent::Error(Box::new(ErrorRecord::from_value(&message.value()?)))
+                PipelineEvent::Error(Box::new(ErrorRecord::from_value(&self.value(&message)?)))
             }
             MessageType::WarningRecord => {
-                PipelineEvent::Warning(InformationalRecord::from_value(&message.value()?))
+                PipelineEvent::Warning(InformationalRecord::from_value(&self.value(&message)?))
             }
             MessageType::VerboseRecord => {
-                PipelineEvent::Verbose(InformationalRecord::from_value(&message.value()?))
+                PipelineEvent::Verbose(InformationalRecord::from_value(&self.value(&message)?))
             }
             MessageType::DebugRecord => {
-                PipelineEvent::Debug(InformationalRecord::from_value(&message.value()?))
+                PipelineEvent::Debug(InformationalRecord::from_value(&self.value(&message)?))
             }
             MessageType::ProgressRecord => {
-                PipelineEvent::Progress(ProgressRecord::from_value(&message.value()?))
+                PipelineEvent::Progress(ProgressRecord::from_value(&self.value(&message)?))
             }
             MessageType::InformationRecord => PipelineEvent::Information(Box::new(
-                InformationRecord::from_value(&message.value()?),
+                InformationRecord::from_value(&self.value(&message)?),
             )),
             MessageType::PipelineHostCall => {
-                let call = HostCall::from_value(message_type, &message.value()?)?;
+                let call = HostCall::from_value(message_type, &self.value(&message)?)?;
                 self.take_call(Some(id), &call);
                 PipelineEvent::HostCall(call)
             }
@@ -272,13 +313,43 @@ impl RunspacePool {
             PipelineState::Stopped => FinalState::Stopped,
             _ => return Ok(()),
         };
-        self.finish(id, PipelineOutcome { state, error: message.error.map(Box::new), loss: None });
+        let mut error = message.error.map(Box::new);
+        if state == FinalState::Completed
+            && let Some(error) = error.take()
+        {
+            self.events.push_back(Event::Pipeline { id, event: PipelineEvent::Error(error) });
+        }
+        let dropped = self.pipelines.get(&id).is_some_and(|pipeline| pipeline.stream.has_dropped());
+        let (state, loss) = match state {
+            FinalState::Completed if dropped => (FinalState::Failed, Some(PipelineLoss::Damaged)),
+            state => (state, None),
+        };
+        self.finish(id, PipelineOutcome { state, error, loss });
         Ok(())
+    }
+
+    /// Decodes the body of a message.
+    pub(super) fn value(&self, message: &Message) -> Result<Value, DecodeError> {
+        message.value_within(Limits::default().with_elements(self.options.max_elements))
     }
 
     pub(super) fn unhandled(&mut self, target: StreamTarget, message: Message) {
         self.events.push_back(Event::Unhandled { target, message });
     }
+}
+
+/// Tells whether a stream goes on with something that belongs to the result of its pipeline, or stops half-way.
+fn goes_on(stream: &mut Defragmenter) -> bool {
+    while let Ok(Some(object)) = stream.next_object() {
+        let result =
+            [MessageType::PipelineOutput, MessageType::ErrorRecord, MessageType::WarningRecord];
+        if Message::from_bytes(object.bytes)
+            .map_or(true, |message| result.contains(&message.message_type))
+        {
+            return true;
+        }
+    }
+    !stream.is_idle() || stream.next_object().is_err()
 }
 
 fn session_key_error(message: &Message, source: CryptoError) -> DecodeError {

@@ -16,7 +16,7 @@ use psrp::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
 
-use crate::support::{json, recordings, rng, text};
+use crate::support::{json, readdressed, recordings, rng, text};
 
 /// What a conversation came to.
 #[derive(Default)]
@@ -77,7 +77,10 @@ fn replay(file: &Path, key: Option<KeyPair>) -> (RunspacePool, Seen) {
                 pool.request_session_key().unwrap();
             }
             ("s2c", Packet::Data { target, bytes, .. }) => {
-                let target = ids.get(&target).map_or(target, |id| StreamTarget::Pipeline(*id));
+                let (target, bytes) = match ids.get(&target) {
+                    Some(id) => (StreamTarget::Pipeline(*id), readdressed(bytes.to_vec(), *id)),
+                    None => (target, bytes.to_vec()),
+                };
                 pool.handle_fragments(target, &bytes).unwrap();
             }
             _ => {}
@@ -185,7 +188,10 @@ fn answers(file: &Path, key: KeyPair) -> (Vec<Value>, Vec<Value>, Seen) {
             }
             ("s2c", Packet::Data { target, bytes, .. }) => {
                 let of_pool = target == StreamTarget::Pool;
-                let target = if of_pool { target } else { StreamTarget::Pipeline(id) };
+                let (target, bytes) = match of_pool {
+                    true => (target, bytes.to_vec()),
+                    false => (StreamTarget::Pipeline(id), readdressed(bytes.to_vec(), id)),
+                };
                 pool.handle_fragments(target, &bytes).unwrap();
             }
             _ => {}

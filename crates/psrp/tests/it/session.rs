@@ -647,6 +647,128 @@ fn a_damaged_stream_loses_its_pipeline_alone() {
     assert_eq!(pair.client.state(), RunspacePoolState::Broken);
 }
 
+/// The fragments of one message to the client, as the object with this number.
+fn wire(
+    pair: &Pair,
+    id: PipelineId,
+    message_type: MessageType,
+    body: &str,
+    number: u64,
+) -> Vec<u8> {
+    let message = Message {
+        destination: Destination::Client,
+        message_type,
+        pool: pair.client.id(),
+        pipeline: id,
+        body: body.to_owned().into(),
+    };
+    let mut bytes = Vec::new();
+    Fragmenter::default().fragment(&message.to_bytes(), &mut bytes);
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+const COMPLETED: &str = r#"<Obj RefId="0"><MS><I32 N="PipelineState">4</I32></MS></Obj>"#;
+
+#[test]
+fn a_pipeline_that_goes_on_after_its_end_has_not_completed() {
+    let row = (MessageType::PipelineOutput, "<S>late</S>");
+    let error = (MessageType::ErrorRecord, "<S>late</S>");
+    let warning = (MessageType::WarningRecord, "<S>late</S>");
+    for (message_type, body) in [row, error, warning] {
+        for in_one_piece in [false, true] {
+            let mut pair = Pair::open();
+            let (id, _) = pair.start(get_mailbox());
+            let end = wire(&pair, id, MessageType::PipelineState, COMPLETED, 70);
+            let late = wire(&pair, id, message_type, body, 71);
+            let pieces = if in_one_piece { vec![[end, late].concat()] } else { vec![end, late] };
+            for piece in pieces {
+                pair.client.handle_fragments(StreamTarget::Pipeline(id), &piece).unwrap();
+            }
+            pair.pump();
+            let lost = (FinalState::Failed, None, Some(PipelineLoss::Damaged));
+            assert_eq!(pair.end(), lost, "{message_type}");
+        }
+    }
+}
+
+#[test]
+fn half_a_message_after_the_end_is_noticed_and_another_state_is_not() {
+    for (change, expected) in [(5, Some(PipelineLoss::Damaged)), (0, None)] {
+        let mut pair = Pair::open();
+        let (id, _) = pair.start(get_mailbox());
+        let end = wire(&pair, id, MessageType::PipelineState, COMPLETED, 70);
+        let again = wire(&pair, id, MessageType::PipelineState, COMPLETED, 71);
+        let target = StreamTarget::Pipeline(id);
+        pair.client.handle_fragments(target, &end).unwrap();
+        pair.client.handle_fragments(target, &again[change..]).unwrap();
+        pair.pump();
+        assert_eq!(pair.end().2, expected);
+    }
+}
+
+#[test]
+fn what_a_server_dropped_on_the_way_keeps_a_pipeline_from_completing() {
+    let mut pair = Pair::open();
+    let (id, _) = pair.start(get_mailbox());
+    let mut begun = wire(&pair, id, MessageType::PipelineOutput, "<S>lost</S>", 70);
+    begun[16] &= !2;
+    let end = wire(&pair, id, MessageType::PipelineState, COMPLETED, 71);
+    pair.client.handle_fragments(StreamTarget::Pipeline(id), &[begun, end].concat()).unwrap();
+    pair.pump();
+    assert_eq!(pair.end(), (FinalState::Failed, None, Some(PipelineLoss::Damaged)));
+}
+
+#[test]
+fn the_end_of_another_pipeline_is_no_good_end() {
+    let mut pair = Pair::open();
+    let (id, _) = pair.start(get_mailbox());
+    let other = PipelineId::random(&mut *rng(9));
+    let end = wire(&pair, other, MessageType::PipelineState, COMPLETED, 70);
+    assert!(matches!(
+        pair.client.handle_fragments(StreamTarget::Pipeline(id), &end),
+        Err(DecodeError::Misdirected { expected, got, .. }) if (expected, got) == (id, other)
+    ));
+    pair.pump();
+    assert_eq!(pair.end(), (FinalState::Failed, None, Some(PipelineLoss::Damaged)));
+}
+
+#[test]
+fn an_error_that_comes_with_a_good_end_is_an_error() {
+    let mut pair = Pair::open();
+    let (id, _) = pair.start(get_mailbox());
+    let body = COMPLETED.replace(
+        "</MS>",
+        r#"<Obj N="ExceptionAsErrorRecord" RefId="1"><MS><S N="FullyQualifiedErrorId">boom</S></MS></Obj></MS>"#,
+    );
+    let end = wire(&pair, id, MessageType::PipelineState, &body, 70);
+    pair.client.handle_fragments(StreamTarget::Pipeline(id), &end).unwrap();
+    pair.pump();
+    let events = pair.pipeline_events();
+    let [PipelineEvent::Error(record), PipelineEvent::Finished(outcome)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(record.fully_qualified_error_id, "boom");
+    assert_eq!((outcome.state, outcome.error.is_none()), (FinalState::Completed, true));
+}
+
+#[test]
+fn a_message_of_too_many_elements_is_left_out() {
+    for (limit, readable) in [(1001, true), (1000, false)] {
+        let mut pair =
+            Pair::open_with(PoolOptions::default().max_elements(limit), ServerOptions::default());
+        let (id, _) = pair.start(get_mailbox());
+        let body = format!("<Obj RefId=\"0\"><LST>{}</LST></Obj>", "<Nil/>".repeat(999));
+        let row = wire(&pair, id, MessageType::PipelineOutput, &body, 70);
+        pair.client.handle_fragments(StreamTarget::Pipeline(id), &row).unwrap();
+        pair.pump();
+        let events = pair.pipeline_events();
+        let is_output = matches!(&events[..], [PipelineEvent::Output(_)]);
+        let is_left_out = matches!(&events[..], [PipelineEvent::Undecodable { .. }]);
+        assert_eq!((is_output, is_left_out), (readable, !readable), "{events:?}");
+    }
+}
+
 #[test]
 fn an_unreadable_record_does_not_kill_its_neighbours() {
     let mut pair = Pair::open();

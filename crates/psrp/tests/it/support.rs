@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use psrp::PipelineId;
+use psrp::fragment::{FRAGMENT_HEADER_LEN, FragmentHeader};
 use psrp::message::Message;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -13,6 +15,20 @@ use sha2::{Digest as _, Sha256};
 /// A source of randomness that gives the same every time.
 pub(crate) fn rng(seed: u64) -> Box<StdRng> {
     Box::new(StdRng::seed_from_u64(seed))
+}
+
+/// The fragments of a recorded pipeline as they are under our id of it, for ours are drawn anew.
+pub(crate) fn readdressed(mut bytes: Vec<u8>, id: PipelineId) -> Vec<u8> {
+    let mut at = 0;
+    while let Some((header, _)) = bytes[at..].split_first_chunk::<FRAGMENT_HEADER_LEN>() {
+        let header = FragmentHeader::from_bytes(header).unwrap();
+        let message = at + FRAGMENT_HEADER_LEN;
+        if header.start {
+            bytes[message + 24..message + 40].copy_from_slice(&id.to_wire());
+        }
+        at = message + usize::try_from(header.blob_len).unwrap();
+    }
+    bytes
 }
 
 /// The folder of the recordings, or `None` when there is none here.

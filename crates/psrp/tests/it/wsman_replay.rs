@@ -13,7 +13,7 @@ use psrp::{
 use serde_json::Value as Json;
 
 use crate::envelopes::{attribute, envelopes, id_of_command, soap_streams};
-use crate::support::{json, recordings, rng, text};
+use crate::support::{json, readdressed, recordings, rng, text};
 
 /// Clients of a conversation, and what became of them.
 #[derive(Default)]
@@ -83,9 +83,12 @@ impl Replay {
             "DeleteResponse" => pool.handle_shell_deleted(),
             "ReceiveResponse" => {
                 for (command, bytes) in soap_streams(envelope) {
-                    let target = match command.as_str() {
-                        "" => StreamTarget::Pool,
-                        command => StreamTarget::Pipeline(pipeline(&self.pipelines, command)),
+                    let (target, bytes) = match command.as_str() {
+                        "" => (StreamTarget::Pool, bytes),
+                        command => {
+                            let id = pipeline(&self.pipelines, command);
+                            (StreamTarget::Pipeline(id), readdressed(bytes, id))
+                        }
                     };
                     pool.handle_fragments(target, &bytes).unwrap();
                 }
