@@ -73,7 +73,11 @@ impl Headers {
             self.message_id = id();
         } else if is(Ns::Addressing, "RelatesTo") {
             // A front end that answers by itself leaves it empty.
-            self.relates_to = id().filter(|_| !child.raw_text().trim().is_empty());
+            let named = id().filter(|_| !child.raw_text().trim().is_empty());
+            if self.relates_to.is_some() && self.relates_to != named {
+                return Err(several("RelatesTo"));
+            }
+            self.relates_to = named;
         } else if is(Ns::Addressing, "To") {
             self.to = Some(child.text());
         } else if is(Ns::Addressing, "ReplyTo") {
@@ -107,6 +111,19 @@ impl Headers {
     }
 }
 
+/// Returns the part of an envelope with this name, of which there is one at most.
+fn only<'d>(root: Element<'d>, name: &'static str) -> Result<Option<Element<'d>>, DecodeError> {
+    let mut parts = root.children().filter(|child| child.is(Ns::Soap, name));
+    match (parts.next(), parts.next()) {
+        (part, None) => Ok(part),
+        _ => Err(several(name)),
+    }
+}
+
+fn several(name: &str) -> DecodeError {
+    DecodeError::Unexpected { expected: "one of a kind", got: format!("several {name}") }
+}
+
 /// Finds the selector `ShellId`, in any case.
 pub(crate) fn shell_selector(selectors: &[(String, String)]) -> Option<ShellId> {
     selectors
@@ -137,11 +154,11 @@ impl<'d> Envelope<'d> {
         if !root.is(Ns::Soap, "Envelope") {
             return Err(DecodeError::NotAnEnvelope { found: root.name().to_owned() });
         }
-        let headers = match root.child(Ns::Soap, "Header") {
+        let headers = match only(root, "Header")? {
             Some(header) => Headers::read(header)?,
             None => Headers::default(),
         };
-        Ok(Self { headers, body: root.child(Ns::Soap, "Body") })
+        Ok(Self { headers, body: only(root, "Body")? })
     }
 
     /// Returns the first element of the body.

@@ -13,6 +13,7 @@ use crate::error::DecodeError;
 use crate::fault::Fault;
 use crate::headers::{Envelope, Headers, named, shell_selector};
 use crate::id::{CommandId, MessageId, ResourceUri, ShellId};
+use crate::operation::Verb;
 use crate::uri;
 use crate::xml::{Document, Element, Limits, Ns, decode_base64, decode_text};
 
@@ -287,6 +288,26 @@ pub fn parse_response_with_limits(bytes: &[u8], limits: Limits) -> Result<Reply,
 }
 
 impl Reply {
+    /// Checks that this answers a request of that verb. An answer that names no action is let through, and so is a fault, for
+    /// the action of a fault is not always the one of faults.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Unexpected`] when the action is that of another answer.
+    pub fn check_action(&self, verb: Verb) -> Result<(), DecodeError> {
+        let last = |action: &str| action.rsplit('/').next().unwrap_or_default().to_owned();
+        match (&self.headers.action, &self.response) {
+            (None, _) | (_, Response::Fault(_)) => Ok(()),
+            (Some(action), _) => match last(action).strip_suffix("Response") {
+                Some(answered) if answered.eq_ignore_ascii_case(&last(verb.action())) => Ok(()),
+                _ => Err(DecodeError::Unexpected {
+                    expected: "the action of the answer",
+                    got: action.clone(),
+                }),
+            },
+        }
+    }
+
     /// Checks that this answers the request of that id; an answer that names none is let through.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Answer {
         sealing: Option<&mut (dyn SecurityContext + 'static)>,
     ) -> Result<SoapResponse, Error> {
         let status = self.status.as_u16();
-        if self.status.is_redirection() {
+        if self.leads_elsewhere() {
             return Err(self.redirect());
         }
         let is_soap = is_soap(self.content_type());
@@ -78,6 +78,11 @@ impl Answer {
     fn encoding(&self) -> Option<String> {
         let encoding = printable(self.header(&CONTENT_ENCODING));
         (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")).then_some(encoding)
+    }
+
+    /// Tells whether the server wants the client elsewhere; 304, of the same class, does not.
+    pub(crate) fn leads_elsewhere(&self) -> bool {
+        self.status.is_redirection() && self.status != StatusCode::NOT_MODIFIED
     }
 
     pub(crate) fn redirect(&self) -> Error {

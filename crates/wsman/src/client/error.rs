@@ -165,7 +165,7 @@ pub enum Error {
     Http(Box<HttpAnswer>),
     /// The server wants the client elsewhere. Credentials are for the scheme, host and port in the options alone, so that
     /// is where to name another endpoint, if it can be trusted.
-    #[error("the server redirects to {location:?} (HTTP {status}), which is not followed")]
+    #[error("the server redirects{} (HTTP {status}), which is not followed", target_of(location))]
     Redirect {
         /// The HTTP status.
         status: u16,
@@ -356,6 +356,10 @@ impl From<hyper::Error> for LibraryError {
     fn from(error: hyper::Error) -> Self {
         Self::new(super::failure::chain(&error))
     }
+}
+
+fn target_of(location: &str) -> String {
+    if location.is_empty() { String::new() } else { format!(" to {location:?}") }
 }
 
 fn list(names: &[String]) -> String {

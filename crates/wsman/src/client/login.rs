@@ -115,7 +115,7 @@ impl Connection {
         let answer = self.post_empty(endpoint, None).await.map_err(login_lost)?;
         match answer.status {
             StatusCode::UNAUTHORIZED => Ok(answer.offered()),
-            status if status.is_redirection() => Err(answer.redirect()),
+            _ if answer.leads_elsewhere() => Err(answer.redirect()),
             _ => Err(answer.not_soap()),
         }
     }
@@ -163,7 +163,7 @@ impl Connection {
                 status if status.is_success() => {
                     return finish(context, step.is_final, token).await;
                 }
-                status if status.is_redirection() => return Err(answer.redirect()),
+                _ if answer.leads_elsewhere() => return Err(answer.redirect()),
                 _ => return Err(answer.not_soap()),
             }
         }
@@ -246,6 +246,9 @@ impl Endpoint {
         let scheme = mechanism.scheme();
         match offered.iter().any(|one| one.eq_ignore_ascii_case(scheme)) {
             true if mechanism.is_kerberos() => self.refused(mechanism),
+            true if mechanism == Mechanism::CredSsp => {
+                SecurityError::new("the server offers CredSSP and does not begin it").into()
+            }
             true => Error::NotOffered { asked: mechanism.within(), offered },
             false => Error::NotOffered { asked: scheme, offered },
         }
@@ -343,6 +346,7 @@ fn login_lost(failure: Failure) -> Error {
         Failure::NotSent(error) | Failure::SignedOut(error) | Failure::Other(error) => {
             match error {
                 Error::Lost { source, .. } => Error::Lost { sent: false, source },
+                Error::Timeout { after, .. } => Error::Timeout { phase: Phase::Login, after },
                 other => other,
             }
         }

@@ -43,15 +43,16 @@ impl HttpAnswer {
         }
     }
 
-    /// Tells what a caller may do: 503, and Exchange's refusals for want of budget, pass.
+    /// Tells what a caller may do: 503, and Exchange's refusals for want of budget, pass, and other statuses of 400 and above
+    /// refuse. Anything else, such as a gateway's page with status 200, says nothing about what became of the request.
     #[must_use]
     pub fn advice(&self) -> Advice {
         let refused = self.diagnostics.failure_category().is_some();
         match self.status {
             503 | 429 => Advice::Later,
             400 if refused => Advice::Later,
-            500 | 502 | 504 => Advice::Unknown,
-            _ => Advice::Never,
+            400..500 => Advice::Never,
+            _ => Advice::Unknown,
         }
     }
 }
@@ -141,6 +142,9 @@ mod tests {
         assert!(answer.diagnostics.text.starts_with("Fail to create"));
         assert_eq!(answer.advice(), Advice::Later);
         assert_eq!(HttpAnswer::new(400, "", b"Bad Request").advice(), Advice::Never);
+        for status in [101, 200, 204, 304, 500, 502, 504, 999] {
+            assert_eq!(HttpAnswer::new(status, "", b"").advice(), Advice::Unknown, "{status}");
+        }
     }
 
     #[test]

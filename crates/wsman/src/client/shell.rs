@@ -488,6 +488,7 @@ async fn run(
     // Identify has no headers, so neither has its answer.
     if verb != Verb::Identify {
         reply.check_relates_to(&message_id).map_err(decode)?;
+        reply.check_action(verb).map_err(decode)?;
     }
     match reply.response {
         Response::Fault(fault) => Err(Error::Fault { verb, fault }),

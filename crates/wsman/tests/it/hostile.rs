@@ -381,6 +381,48 @@ async fn basic_is_not_sent_where_it_was_not_asked_for() {
 }
 
 #[tokio::test]
+async fn a_login_that_goes_wrong_leaves_no_request_in_doubt() {
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate AAAA\r\n";
+    let silent = Server::start(|mut stream| async move {
+        read_request(&mut stream).await?;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok(())
+    })
+    .await;
+    let garbage = Server::answering(format!("{challenge}Content-Length: 0\r\n\r\n")).await;
+    let early = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    for server in [silent, garbage, early] {
+        let options = server.options(Credentials::negotiate("ann", "hunter2"));
+        // Both limits are of the same length, and what took too long is signing in all the same.
+        let options = options.connect_timeout(Duration::from_secs(2));
+        let error = attacked(&HttpClient::new(options).unwrap()).await;
+        assert!(
+            matches!(error, Error::Security(_) | Error::Timeout { phase: Phase::Login, .. }),
+            "{error:?}"
+        );
+        assert!(!error.outcome_unknown(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_refuses_nothing_leaves_the_request_in_doubt() {
+    let page = "Content-Type: text/html\r\nContent-Length: 2\r\n\r\nhi";
+    for status in ["200 OK", "202 Accepted", "502 Bad Gateway", "999 Odd"] {
+        let server = Server::answering(format!("HTTP/1.1 {status}\r\n{page}")).await;
+        let error = attacked(&server.client()).await;
+        assert!(matches!(error, Error::Http(_)) && error.outcome_unknown(), "{error:?}");
+    }
+    let server = Server::answering("HTTP/1.1 304 Not Modified\r\n\r\n").await;
+    let error = attacked(&server.client()).await;
+    assert!(matches!(error, Error::Http(_)) && error.outcome_unknown(), "{error:?}");
+    let server = Server::answering(format!("HTTP/1.1 404 Not Found\r\n{page}")).await;
+    assert!(!attacked(&server.client()).await.outcome_unknown());
+    let server = Server::answering("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n").await;
+    let error = attacked(&server.client()).await;
+    assert_eq!(error.to_string(), "the server redirects (HTTP 302), which is not followed");
+}
+
+#[tokio::test]
 async fn a_token_of_absurd_size_is_refused() {
     let token = "A".repeat(40_000);
     let refusal = format!(
@@ -550,6 +592,32 @@ async fn an_answer_to_another_request_is_refused() {
         matches!(&error, Error::Decode { source: DecodeError::RelatesTo { .. }, .. }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn an_envelope_that_says_two_things_is_refused() {
+    let relates = "<a:RelatesTo>uuid:11111111-1111-1111-1111-111111111111</a:RelatesTo>";
+    let action = "<a:Action>http://schemas.xmlsoap.org/ws/2004/09/transfer/GetResponse</a:Action>";
+    for (headers, bodies) in [
+        (format!("{relates}<a:RelatesTo>uuid:2</a:RelatesTo>"), "<s:Body/>"),
+        (action.to_owned(), "<s:Body/>"),
+        (String::new(), "<s:Body/><s:Body/>"),
+        (String::new(), "<s:Header/><s:Body/>"),
+    ] {
+        let server = Server::answering(soap(&format!(
+            "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" \
+             xmlns:a=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\">\
+             <s:Header>{headers}</s:Header>{bodies}</s:Envelope>"
+        )))
+        .await;
+        let (client, options) = shell(&server).await;
+        let shell = Shell::attach(client, options, "11111111-1111-1111-1111-111111111111".into());
+        let error = error_of(shell.delete().await);
+        assert!(
+            matches!(&error, Error::Decode { source: DecodeError::Unexpected { .. }, .. }),
+            "{headers}{bodies}: {error:?}"
+        );
+    }
 }
 
 #[tokio::test]
