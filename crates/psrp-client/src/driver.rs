@@ -180,7 +180,8 @@ impl Driver {
         takes_input: bool,
         create: impl FnOnce(&mut Machine) -> Result<PipelineId, StateError>,
     ) -> Result<(Invocation, Option<Input>), Error> {
-        let outlet = Arc::new(Outlet::new(self.options.buffered_records));
+        let outlet =
+            Arc::new(Outlet::new(self.options.buffered_records, self.options.buffered_bytes));
         let gauge = takes_input.then(|| Arc::new(Gauge::default()));
         let id = self.change(|state| {
             let seed = self.options.pool_seed.as_ref();
@@ -262,7 +263,13 @@ impl Driver {
     }
 
     /// Performs what the machine wants sent until the shell is deleted.
+    ///
+    /// A server that does not answer keeps nobody from deleting the shell: what is still to be answered a while after the
+    /// pool was closed is given up, for it ends with the shell.
     async fn send_what_is_due(self: Arc<Self>) {
+        let overdue = self.overdue();
+        tokio::pin!(overdue);
+        let mut is_overdue = false;
         loop {
             let (due, deadline) = {
                 let mut state = self.lock();
@@ -273,10 +280,20 @@ impl Driver {
             };
             match due {
                 Some(Transmit::DeleteShell) => break self.delete_shell().await,
-                Some(transmit) => self.perform(transmit).await,
+                Some(_) if is_overdue => {}
+                Some(transmit) => tokio::select! {
+                    () = self.perform(transmit) => {}
+                    () = &mut overdue => is_overdue = true,
+                },
                 None => self.wait_for_the_bell(deadline).await,
             }
         }
+    }
+
+    /// Waits until the pool has been closing for half of the time that closing may take.
+    async fn overdue(&self) {
+        self.until(|state| state.machine.state() == RunspacePoolState::Closing).await;
+        tokio::time::sleep(self.options.control_timeout / 2).await;
     }
 
     async fn wait_for_the_bell(&self, deadline: Option<Instant>) {
@@ -399,6 +416,7 @@ impl Driver {
             match self.until_closed(self.carrier.receive(target)).await {
                 None | Some(Ok(Heard::Gone)) => return,
                 Some(Ok(Heard::Output { pieces, done })) => {
+                    outlet.count(pieces.iter().map(Vec::len).sum());
                     self.take_in(target, pieces);
                     if done {
                         self.change(|state| state.machine.handle_command_done(pipeline));

@@ -14,10 +14,13 @@ pub(crate) struct Outlet<T> {
     readable: Notify,
     writable: Notify,
     capacity: usize,
+    capacity_bytes: usize,
 }
 
 struct Queue<T> {
     items: VecDeque<T>,
+    /// What came in since no item waited.
+    bytes: usize,
     ended: bool,
     abandoned: bool,
 }
@@ -30,14 +33,23 @@ pub(crate) enum Taken<T> {
 }
 
 impl<T> Outlet<T> {
-    /// Makes an outlet whose filler pauses while `capacity` or more items wait.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// Makes an outlet whose filler pauses while `capacity` or more items wait, or any that came with `capacity_bytes` or
+    /// more.
+    pub(crate) fn new(capacity: usize, capacity_bytes: usize) -> Self {
+        let queue = Queue { items: VecDeque::new(), bytes: 0, ended: false, abandoned: false };
         Self {
-            queue: Mutex::new(Queue { items: VecDeque::new(), ended: false, abandoned: false }),
+            queue: Mutex::new(queue),
             readable: Notify::new(),
             writable: Notify::new(),
             capacity: capacity.max(1),
+            capacity_bytes,
         }
+    }
+
+    /// Counts what came in.
+    pub(crate) fn count(&self, bytes: usize) {
+        let mut queue = self.lock();
+        queue.bytes = queue.bytes.saturating_add(bytes);
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
@@ -77,6 +89,9 @@ impl<T> Outlet<T> {
         let mut queue = self.lock();
         match queue.items.pop_front() {
             Some(item) => {
+                if queue.items.is_empty() {
+                    queue.bytes = 0;
+                }
                 self.writable.notify_one();
                 Taken::Item(item)
             }
@@ -90,17 +105,17 @@ impl<T> Outlet<T> {
         self.readable.notified().await;
     }
 
-    /// Waits until fewer than the capacity wait, or nobody reads any more.
+    /// Waits until less than the capacity waits, or nobody reads any more.
     pub(crate) async fn wait_for_room(&self) {
-        loop {
-            {
-                let queue = self.lock();
-                if queue.abandoned || queue.items.len() < self.capacity {
-                    return;
-                }
-            }
+        while !self.has_room() {
             self.writable.notified().await;
         }
+    }
+
+    fn has_room(&self) -> bool {
+        let queue = self.lock();
+        let is_heavy = !queue.items.is_empty() && queue.bytes >= self.capacity_bytes;
+        queue.abandoned || (queue.items.len() < self.capacity && !is_heavy)
     }
 }
 
@@ -112,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_filler_waits_for_the_reader() {
-        let outlet = Outlet::new(2);
+        let outlet = Outlet::new(2, 1000);
         outlet.put(1);
         outlet.put(2);
         assert!(outlet.wait_for_room().now_or_never().is_none());
@@ -125,8 +140,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn few_items_that_are_heavy_fill_it_too() {
+        let outlet = Outlet::new(10, 1000);
+        // The beginning of an item that is still to come waits for nobody.
+        outlet.count(5000);
+        outlet.wait_for_room().await;
+        outlet.put(1);
+        assert!(outlet.wait_for_room().now_or_never().is_none());
+        assert!(matches!(outlet.take(), Taken::Item(1)));
+        outlet.wait_for_room().await;
+        outlet.count(999);
+        outlet.put(2);
+        outlet.wait_for_room().await;
+    }
+
+    #[tokio::test]
     async fn an_abandoned_outlet_takes_nothing_and_stops_nobody() {
-        let outlet = Outlet::new(1);
+        let outlet = Outlet::new(1, 1000);
         outlet.put(1);
         outlet.abandon();
         outlet.wait_for_room().await;

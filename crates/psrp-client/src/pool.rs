@@ -33,8 +33,8 @@ use crate::seed::{PoolSeed, Seed};
 /// assert_eq!(options.open_timeout, Duration::from_secs(180));
 /// assert_eq!(options.stall_timeout, Duration::from_secs(1800));
 /// assert_eq!(options.control_timeout, Duration::from_secs(60));
-/// assert_eq!(options.buffered_records, 64);
-/// assert_eq!(options.max_records_without_output, 100_000);
+/// assert_eq!((options.buffered_records, options.buffered_bytes), (64, 4 << 20));
+/// assert_eq!(options.max_records_without_output, 10_000);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -47,8 +47,10 @@ pub struct PoolOptions {
     pub control_timeout: Duration,
     /// No more output is fetched while so many records wait for their reader. Default 64.
     pub buffered_records: usize,
+    /// Nor while any wait that came with so many bytes, fragments and all. Default 4 MiB.
+    pub buffered_bytes: usize,
     /// How many records and host calls a pipeline may send with no output between them, before it is given up: a server that
-    /// warns for ever would otherwise never count as silent. Default 100 000.
+    /// warns for ever would otherwise never count as silent. Default 10 000.
     pub max_records_without_output: usize,
     /// The options of the protocol's machine.
     pub protocol: psrp::PoolOptions,
@@ -67,7 +69,8 @@ impl Default for PoolOptions {
             stall_timeout: Duration::from_secs(1800),
             control_timeout: Duration::from_secs(60),
             buffered_records: 64,
-            max_records_without_output: 100_000,
+            buffered_bytes: 4 << 20,
+            max_records_without_output: 10_000,
             protocol: psrp::PoolOptions::default(),
             pipes: PipeOptions::default(),
             host: None,
@@ -103,6 +106,13 @@ impl PoolOptions {
     #[must_use]
     pub const fn buffered_records(mut self, count: usize) -> Self {
         self.buffered_records = count;
+        self
+    }
+
+    /// Sets with how many bytes waiting records may have come.
+    #[must_use]
+    pub const fn buffered_bytes(mut self, count: usize) -> Self {
+        self.buffered_bytes = count;
         self
     }
 

@@ -12,6 +12,7 @@ use wsman::client::{Error, Exchange, Received, Shell, ShellOptions};
 use wsman::{Advice, CommandId, CommandInfo, Disconnect, ReceiveResponse, ShellId, SignalCode};
 
 use crate::carrier::{CarrierError, Heard, NotCreated};
+use crate::driver::chain;
 use crate::error;
 
 /// A shell and its commands.
@@ -50,7 +51,10 @@ impl ShellCarrier {
             Ok(Err(error)) => NotOpened::Refused(error),
             Err(_) => NotOpened::NoAnswer,
         };
-        Self::new(Shell::attach(exchange, options, id), control_timeout).delete().await;
+        let perhaps = Self::new(Shell::attach(exchange, options, id), control_timeout);
+        if let Err(reason) = perhaps.try_delete().await {
+            tracing::debug!(shell = %perhaps.id(), reason, "if there is a shell, it stays");
+        }
         Err(failure)
     }
 
@@ -189,6 +193,12 @@ impl ShellCarrier {
     /// Deletes the shell. It is asked again when the answer was lost or may be another one later, for a shell that stays
     /// behind counts against the account's limit until it idles out.
     pub(crate) async fn delete(&self) {
+        if let Err(reason) = self.try_delete().await {
+            tracing::warn!(shell = %self.id(), reason, "the shell could not be deleted");
+        }
+    }
+
+    async fn try_delete(&self) -> Result<(), String> {
         let deletion = async {
             let mut tries = 0;
             loop {
@@ -203,11 +213,8 @@ impl ShellCarrier {
             }
         };
         match timeout(self.control_timeout, deletion).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(shell = %self.id(), %error, "the shell could not be deleted")
-            }
-            Err(_) => tracing::warn!(shell = %self.id(), "deleting the shell got no answer"),
+            Ok(result) => result.map_err(|error| chain(&error)),
+            Err(_) => Err("there was no answer".to_owned()),
         }
     }
 

@@ -8,6 +8,7 @@ use psrp_client::psrp::{Command, PowerShell};
 use psrp_client::wsman::client::ShellOptions;
 use psrp_client::{Error, Invocation, PoolOptions, Record, RunspacePool};
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::server::{Habits, Line, Server};
 
@@ -230,6 +231,7 @@ async fn a_shell_whose_creation_got_no_answer_is_deleted() {
     for habits in [
         Habits { lose_create: true, ..Habits::default() },
         Habits { create_delay: Duration::from_secs(500), ..Habits::default() },
+        Habits { page_for_create: true, ..Habits::default() },
     ] {
         let server = Server::new(habits);
         let line = Arc::new(Line(Arc::clone(&server)));
@@ -237,6 +239,18 @@ async fn a_shell_whose_creation_got_no_answer_is_deleted() {
         assert!(matches!(error, Error::Transport { .. } | Error::Stalled { .. }), "{error:?}");
         assert_eq!((server.count("Create"), server.count("Delete")), (1, 1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_without_an_answer_does_not_keep_the_shell_from_being_deleted() {
+    let server = Server::new(Habits { mute_command: true, ..Habits::default() });
+    let pool = open(&server).await;
+    let error = numbers(pool.invoke(count(1)).await.unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::Stalled { .. }) && error.outcome_unknown(), "{error:?}");
+    let began = Instant::now();
+    pool.close().await;
+    assert_eq!(server.count("Delete"), 1);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,9 @@ use psrp_client::psrp::clixml::Value;
 use psrp_client::psrp::host::{HostMethod, HostResult};
 use psrp_client::psrp::server::{ServerEvent, ServerOptions, ServerPool};
 use psrp_client::psrp::{ArgumentValue, ErrorRecord, PipelineId, PowerShell, StreamTarget};
-use psrp_client::wsman::client::{BoxFuture, Error, Exchange, SoapRequest, SoapResponse};
+use psrp_client::wsman::client::{
+    BoxFuture, Error, Exchange, HttpAnswer, SoapRequest, SoapResponse,
+};
 use psrp_client::wsman::server::{Request, parse_request, write_response};
 use psrp_client::wsman::{
     CommandId, CommandInfo, CommandResponse, CommandState, Connect, ConnectResponse,
@@ -39,6 +41,10 @@ pub(crate) struct Habits {
     pub(crate) create_delay: Duration,
     /// The answer to the Create is lost.
     pub(crate) lose_create: bool,
+    /// A gateway answers a Create with a page of its own, once the shell is there.
+    pub(crate) page_for_create: bool,
+    /// A Command is never answered.
+    pub(crate) mute_command: bool,
     /// The shell is never left alone, as at Exchange's own endpoint.
     pub(crate) refuse_disconnect: bool,
     /// So many times nobody is let back in.
@@ -391,6 +397,12 @@ impl Exchange for Line {
             let of_pool = request.verb == Verb::Receive && !of_command && has_output;
             if of_pool && self.0.habits.lose_key && self.0.count("Send") > 0 {
                 return Err(Error::Lost { sent: true, source: None });
+            }
+            if request.verb == Verb::Command && self.0.habits.mute_command {
+                std::future::pending::<()>().await;
+            }
+            if request.verb == Verb::Create && self.0.habits.page_for_create {
+                return Err(Error::Http(Box::new(HttpAnswer::new(200, "text/html", b"Sign in"))));
             }
             if request.verb == Verb::Create {
                 tokio::time::sleep(self.0.habits.create_delay).await;
