@@ -89,19 +89,28 @@ pub struct Failure {
     pub ran: Ran,
     /// How long the far side asks to wait, if it does.
     pub wait: Option<Duration>,
+    /// How long nothing had come when it was given up; zero unless that was the failure.
+    pub silence: Duration,
 }
 
 impl Failure {
     /// A failure for which the far side named no wait.
     #[must_use]
     pub const fn new(cause: Cause, ran: Ran) -> Self {
-        Self { cause, ran, wait: None }
+        Self { cause, ran, wait: None, silence: Duration::ZERO }
     }
 
     /// Adds the wait that the far side asks for.
     #[must_use]
     pub const fn wait(mut self, wait: Option<Duration>) -> Self {
         self.wait = wait;
+        self
+    }
+
+    /// Adds how long nothing had come.
+    #[must_use]
+    pub const fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
         self
     }
 
@@ -113,7 +122,9 @@ impl Failure {
             TransportError::Stopped => Self::new(Cause::Stopped, Ran::Unknown),
             TransportError::NotSent { .. } => Self::new(Cause::Connection, Ran::No),
             TransportError::ConnectionLost { .. } => Self::new(Cause::Session, Ran::Unknown),
-            TransportError::Stalled { .. } => Self::new(Cause::Stalled, Ran::Unknown),
+            TransportError::Stalled { after, .. } => {
+                Self::new(Cause::Stalled, Ran::Unknown).silence(*after)
+            }
             TransportError::Denied { .. } => Self::new(Cause::Denied, Ran::No),
             TransportError::Throttled { wait, .. } => {
                 Self::new(Cause::Throttled, Ran::No).wait(*wait)
@@ -288,8 +299,9 @@ pub struct Recovery {
     pub first_wait: Duration,
     /// The longest wait that is not asked for by the far side. Default 60 seconds.
     pub longest_wait: Duration,
-    /// How long to go on without progress, and so the longest wait that the far side may ask for. While the account has too
-    /// many sessions it is the only bound. Default 16 minutes, for forgotten sessions end after 15.
+    /// How long to go on without progress, and so the longest wait that the far side may ask for; what was silent for so long
+    /// is not tried again. While the account has too many sessions it is the only bound. Default 16 minutes, for forgotten
+    /// sessions end after 15.
     pub patience: Duration,
     /// A read that has handed on fewer rows than this begins anew, for that is cheaper than finding out what is missing.
     /// Default 500.
@@ -341,7 +353,9 @@ impl Recovery {
             return give_up;
         }
         let after = self.wait(purpose, failure, attempts, chance);
-        let out_of_patience = attempts.waiting(now).saturating_add(after) > self.patience;
+        let waiting = attempts.waiting(now).max(failure.silence);
+        let out_of_patience = waiting.saturating_add(after) > self.patience
+            || (!failure.silence.is_zero() && waiting >= self.patience);
         let too_often =
             failure.cause != Cause::TooManySessions && attempts.in_row > self.max_in_row;
         if out_of_patience || too_often {
@@ -540,6 +554,23 @@ mod tests {
                 assert!(ends, "{purpose:?} {failure:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_silent_for_the_whole_of_the_patience_is_not_tried_again() {
+        let now = Instant::now();
+        let mut attempts = Attempts::new();
+        attempts.failed(now);
+        let recovery = Recovery::default().patience(Duration::from_secs(60));
+        let decide = |after| {
+            let stalled = TransportError::Stalled {
+                what: "a row".to_owned(),
+                after: Duration::from_secs(after),
+            };
+            recovery.decide(Purpose::Read, &Failure::of(&stalled), &attempts, now, 0)
+        };
+        assert!(matches!(decide(59), Decision::Again(_)));
+        assert_eq!(decide(60), Decision::GiveUp(Certainty::Failed));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Warnings that change what a result means.
 //!
-//! Warnings are text alone, in the server's language, so only English ones are recognised. A reader that depends on
-//! completeness treats a warning it cannot place as what it is, a line for the operator, and asks for all results
-//! expressly, so that no limit can apply.
+//! Warnings are text alone, in the server's language, so only English ones are recognised; but the name of the parameter
+//! `ResultSize`, of which every warning about a limit speaks, is the same in all. A reader that depends on completeness
+//! treats a warning it cannot place as what it is, a line for the operator, and asks for all results expressly, so that no
+//! limit can apply.
 
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl WarningKind {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let lower = text.to_lowercase();
-        if TRUNCATED.iter().any(|part| lower.contains(part)) {
+        if is_truncation(&lower) {
             Self::Truncated
         } else if lower.contains("but no settings of") && lower.contains("have been modified") {
             Self::NothingModified
@@ -54,10 +55,22 @@ impl WarningKind {
     }
 }
 
-const TRUNCATED: [&str; 3] = [
-    "more results available than are currently displayed",
-    "items are returned. use the resultsize",
-    "-resultsize unlimited",
+/// Whether a warning says that there is more than came, however its words are set apart.
+fn is_truncation(lower: &str) -> bool {
+    let letters: String = lower.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    TRUNCATED.iter().any(|part| letters.contains(part))
+}
+
+const TRUNCATED: [&str; 9] = [
+    "resultsize",
+    "moreresultsavailable",
+    "resultsmaybeincomplete",
+    "resultsareincomplete",
+    "partialresults",
+    "resultsweretruncated",
+    "resultwastruncated",
+    "outputwastruncated",
+    "sizelimitwasexceeded",
 ];
 
 fn delay(lower: &str) -> Option<Duration> {
@@ -95,6 +108,19 @@ mod tests {
              items returned. To return all items, specify \"-ResultSize Unlimited\". Be aware that, …",
             WarningKind::Truncated,
         );
+    }
+
+    #[test]
+    fn a_limit_is_told_in_any_language_and_however_it_is_broken_into_lines() {
+        for text in [
+            "There are more results\r\navailable than are currently dis\r\nplayed.",
+            "THERE ARE MORE\u{a0}RESULTS AVAILABLE.",
+            "Es sind mehr Ergebnisse verfügbar. Erhöhen Sie den Wert für den ResultSize-Parameter, um sie anzuzeigen.",
+            "既定では、最初の 1000 個のアイテムのみが返されます。ResultSize パラメーターを使用してください。",
+            "The results may be incomplete, for a domain controller did not answer.",
+        ] {
+            check(text, WarningKind::Truncated);
+        }
     }
 
     #[test]
