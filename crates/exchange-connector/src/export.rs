@@ -382,6 +382,13 @@ impl Stop {
         Self::new(ErrorClass::Invalid, Retry::Never, message)
     }
 
+    /// Says that it cannot be told what came of the whole.
+    fn in_doubt(mut self) -> Self {
+        self.status = Status::Unknown;
+        (self.error.class, self.error.retry) = (ErrorClass::Ambiguous, Retry::AfterCheck);
+        self
+    }
+
     /// Puts what was already done before the server's words.
     fn after(mut self, done: &str) -> Self {
         self.error.message = format!("{done}: {}", self.error.message);

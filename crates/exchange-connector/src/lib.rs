@@ -76,6 +76,7 @@ mod session;
 pub mod settings;
 pub mod text;
 mod value;
+mod weight;
 
 pub use {exchange_cmdlets, exchange_online, psrp_client};
 

@@ -12,12 +12,14 @@ mod load;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_stream::stream;
 use exchange_cmdlets::recovery::Failure;
 use exchange_cmdlets::{
     CmdletCall, CmdletItem, CmdletStream, CmdletTransport, ErrorRecord, ParameterValue,
 };
+use psrp_client::psrp::fragment::FragmentLimits;
 use psrp_client::psrp::{self, Command, PowerShell};
 use psrp_client::wsman::client::{Error as HttpError, Exchange, Proxy, ShellOptions, list_shells};
 use psrp_client::wsman::{ResourceUri, ShellId};
@@ -66,12 +68,12 @@ impl Remote {
         };
         let mut proxy = None;
         let exchange = environment.exchange(|| {
-            let http = client::make(endpoint, settings.max_sessions)?;
+            let http = client::make(endpoint, settings)?;
             proxy = http.proxy().cloned();
             Ok::<Arc<dyn Exchange>, SettingsError>(Arc::new(http))
         })?;
         let mut shell = shell_options(endpoint).operation_timeout(settings.operation_timeout);
-        let mut pool = PoolOptions::default().stall_timeout(settings.stall_timeout);
+        let mut pool = pool_options(settings.stall_timeout);
         if let Some(seed) = environment.seed() {
             shell = shell.ids(Arc::clone(seed) as _);
             pool = pool.danger_seed(Arc::clone(seed));
@@ -234,6 +236,24 @@ fn shell_options(endpoint: &Endpoint) -> ShellOptions {
         EndpointKind::WinRm => options.resource_uri(ResourceUri::powershell()).name(SHELL_NAME),
     }
 }
+
+/// Nothing about a session is waited for longer than for the output of a command; ending one may take half of that, for it
+/// follows on a wait that was in vain.
+fn pool_options(stall_timeout: Duration) -> PoolOptions {
+    let limits =
+        FragmentLimits::default().max_object_size(LARGEST_OBJECT).max_buffered(LARGEST_OBJECT * 2);
+    let protocol = psrp::PoolOptions::default().limits(limits).max_elements(MOST_ELEMENTS);
+    let key = protocol.key_timeout.min(stall_timeout / 2);
+    let options =
+        PoolOptions::default().stall_timeout(stall_timeout).protocol(protocol.key_timeout(key));
+    let (open, control) = (options.open_timeout, options.control_timeout);
+    options.open_timeout(open.min(stall_timeout)).control_timeout(control.min(stall_timeout / 2))
+}
+
+/// The bytes and the elements of one object on the wire. Mailboxes take some 30 KB and a few hundred; whole ones of 1,000
+/// addresses stay far below.
+const LARGEST_OBJECT: usize = 16 << 20;
+const MOST_ELEMENTS: usize = 250_000;
 
 /// The name by which WinRM's list of shells shows ours.
 const SHELL_NAME: &str = "exchange-connector";

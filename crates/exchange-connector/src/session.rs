@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::pace::{Pace, SessionPermit};
 use crate::schema::Family;
+use crate::weight::weight;
 
 /// A transport that is open, and what was learnt when it was opened.
 pub(crate) struct Session {
@@ -47,6 +48,9 @@ pub(crate) struct Reply {
 /// The most objects, and the most records, that a call for one object or a batch may give: more means the server
 /// understood something else.
 const MAX_COLLECTED: usize = 10_000;
+
+/// The most memory that they may take, about.
+const MAX_COLLECTED_BYTES: usize = 64 << 20;
 
 impl Session {
     /// Takes an open transport and settles the domain controller: `wanted`, else the one that answers.
@@ -158,8 +162,20 @@ impl Session {
     async fn collect(&self, call: CmdletCall) -> Result<Reply, TransportError> {
         let mut items = self.begin(call);
         let mut reply = Reply::default();
+        let mut collected: usize = 0;
         while let Some(item) = items.next().await {
             self.hear(&item);
+            collected = collected.saturating_add(match &item {
+                Ok(CmdletItem::Object(value)) => weight(value),
+                Ok(CmdletItem::Error(record)) => record.message.len(),
+                Ok(CmdletItem::Warning(text)) => text.len(),
+                _ => 0,
+            });
+            if collected > MAX_COLLECTED_BYTES {
+                return Err(TransportError::Protocol {
+                    source: format!("more than {MAX_COLLECTED_BYTES} bytes for one").into(),
+                });
+            }
             match item {
                 Ok(CmdletItem::Object(value)) => reply.objects.push(value),
                 Ok(CmdletItem::Error(record)) => reply.errors.push(record),

@@ -48,9 +48,7 @@ impl Work<'_> {
         self.outcome.id = Some(id.to_string());
         self.outcome.server = server.clone();
         self.note_made(id, server.as_deref()).await;
-        self.settle(task, id, server.as_deref()).await.map_err(|stop| {
-            stop.after("the mailbox was made, but not all of its attributes were set")
-        })?;
+        self.settle(task, id, server.as_deref(), "the mailbox was made").await?;
         Ok(Status::Applied)
     }
 
@@ -138,10 +136,9 @@ impl Work<'_> {
             }
             reply => reply?,
         };
-        let made = reply
-            .objects
-            .iter()
-            .find_map(|value| guid(value).map(|id| (id, originating_server(value))));
+        let wanted = reply.objects.iter().filter(|value| may_be_wanted(task, value));
+        let made =
+            wanted.filter_map(|value| guid(value).map(|id| (id, originating_server(value)))).next();
         match (made, reply.errors.into_iter().next()) {
             (Some(made), None) => Ok(made),
             (made, record) => self.discover(task, &cmdlet, made, record).await,
@@ -160,7 +157,7 @@ impl Work<'_> {
         let server = made.and_then(|(_, server)| server);
         let found = match self.find_existing(task, server.as_deref()).await {
             Ok(found) => found,
-            Err(stop) if error.is_none() => return Err(stop),
+            Err(stop) if error.is_none() => return Err(stop.in_doubt()),
             // What the cmdlet said is more telling than why it could not be looked into.
             Err(_) => None,
         };
@@ -186,17 +183,33 @@ impl Work<'_> {
         }
     }
 
-    /// Reads the new object back and writes what is not yet as wanted.
+    /// Reads the new object back and writes what is not yet as wanted. `made` says how it came to be, for errors.
     pub(super) async fn settle(
         &mut self,
         task: &CreateTask,
         id: Uuid,
         server: Option<&str>,
+        made: &str,
     ) -> Result<(), Stop> {
-        let names = names_to_read(&task.attributes);
-        let current = self.read_back(task, id, &names, server).await?;
+        let current = self.read_back(task, id, server).await.map_err(|stop| {
+            let unseen = format!("{made}, but whether with all of its attributes cannot be told");
+            stop.in_doubt().after(&unseen)
+        })?;
+        self.write_rest(task, id, server, &current)
+            .await
+            .map_err(|stop| stop.after(&format!("{made}, but not all of its attributes were set")))
+    }
+
+    /// Writes what is not yet as wanted.
+    pub(super) async fn write_rest(
+        &mut self,
+        task: &CreateTask,
+        id: Uuid,
+        server: Option<&str>,
+        current: &Current,
+    ) -> Result<(), Stop> {
         let writable = task.attributes_to_write();
-        let difference = Difference::between(&current, &writable, self.settings)?;
+        let difference = Difference::between(current, &writable, self.settings)?;
         if difference.is_empty() {
             self.outcome.warnings.extend(difference.warnings);
             return Ok(());
@@ -205,13 +218,13 @@ impl Work<'_> {
         self.write(task.family, &by_guid(id)?, server, difference).await.map(|_| ())
     }
 
-    async fn read_back(
+    pub(super) async fn read_back(
         &mut self,
         task: &CreateTask,
         id: Uuid,
-        names: &[&'static str],
         server: Option<&str>,
     ) -> Result<Current, Stop> {
+        let names = &names_to_read(&task.attributes);
         let mut waits = if task.family == Family::OnlineMailbox { VISIBLE_AFTER } else { 0 };
         let found = loop {
             let found = self.read_recipient(task.family, &by_guid(id)?, names, server).await?;
@@ -333,6 +346,19 @@ fn account_parameter(task: &CreateTask) -> &'static str {
         "PrimarySmtpAddress"
     } else {
         "MicrosoftOnlineServicesID"
+    }
+}
+
+/// Whether a cmdlet's object may be the mailbox that was asked for: the rest of the attributes goes to no other. The service
+/// gives some kinds of mailboxes a sign-in name of its own.
+fn may_be_wanted(task: &CreateTask, value: &Value) -> bool {
+    let asked = task.identity.as_ref().map(Identity::as_str).filter(|name| name.contains('@'));
+    let shown = value.property("UserPrincipalName").and_then(Value::text);
+    match (asked, shown) {
+        (Some(asked), Some(shown)) if task.family != Family::OnlineMailbox => {
+            shown.is_empty() || shown.eq_ignore_ascii_case(asked)
+        }
+        _ => true,
     }
 }
 

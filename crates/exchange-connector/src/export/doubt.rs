@@ -32,11 +32,8 @@ impl Work<'_> {
         };
         self.outcome.id = Some(made.id.to_string());
         self.outcome.server = made.server.clone();
-        self.settle(task, made.id, made.server.as_deref()).await.map_err(|stop| {
-            stop.after(
-                "the mailbox was made by an earlier run, but not all of its attributes were set",
-            )
-        })?;
+        let how = "the mailbox was made by an earlier run";
+        self.settle(task, made.id, made.server.as_deref(), how).await?;
         Ok(Some(self.settled()))
     }
 

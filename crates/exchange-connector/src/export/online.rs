@@ -45,7 +45,8 @@ impl Work<'_> {
         if self.mode == Mode::Plan {
             return self.update(id, &task.attributes_to_write()).await;
         }
-        self.settle(task, id, None).await.map_err(|stop| {
+        let current = self.read_back(task, id, None).await?;
+        self.write_rest(task, id, None, &current).await.map_err(|stop| {
             stop.after("the mailbox was there, but not all of its attributes were set")
         })?;
         Ok(Status::Applied)

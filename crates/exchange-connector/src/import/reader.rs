@@ -32,6 +32,7 @@ use crate::connector::Inner;
 use crate::error::{Error, advised};
 use crate::session::Session;
 use crate::text::sanitized;
+use crate::weight::weight;
 
 /// Reads the parts of a plan one after the other.
 pub(super) struct Reader {
@@ -55,6 +56,8 @@ pub(super) struct Reader {
     items: Option<CmdletStream<'static>>,
     /// Objects that are given together.
     held: Vec<Accepted>,
+    /// What those take in memory, about.
+    held_weight: usize,
     /// How many objects were given since the last failure.
     gained: u64,
     /// An error record that may pass; the pass goes on, but is not good any more.
@@ -111,6 +114,7 @@ impl Reader {
             attempts: Attempts::new(),
             items: None,
             held: Vec::new(),
+            held_weight: 0,
             gained: 0,
             spoiled: None,
             denied: None,
@@ -207,12 +211,16 @@ impl Reader {
             Pass::Rest { batch, .. } => self.run.object_of(part, value, batch),
         };
         match taken {
-            Taken::Object(object) => self.held.push(object),
+            Taken::Object(object) => {
+                self.held_weight = self.held_weight.saturating_add(weight(&object.value));
+                self.held.push(object);
+            }
             Taken::Line(line) => return vec![line],
             Taken::Nothing => {}
         }
         let full = if self.side.is_some() { BATCH } else { 1 };
-        if self.held.len() >= full { self.give(part).await } else { Vec::new() }
+        let is_full = self.held.len() >= full || self.held_weight >= HEAVIEST_BATCH;
+        if is_full { self.give(part).await } else { Vec::new() }
     }
 
     /// Whether the service has not shown anything yet.
@@ -345,6 +353,7 @@ impl Reader {
     /// The lines for the objects that are held.
     async fn give(&mut self, part: &Part) -> Vec<Change> {
         let batch = std::mem::take(&mut self.held);
+        self.held_weight = 0;
         if batch.is_empty() {
             return Vec::new();
         }
@@ -423,3 +432,6 @@ impl Reader {
 
 /// Only a server that lists ever new objects that are not there makes it more.
 const MAX_RELISTED: u32 = 3;
+
+/// The memory that the objects of a batch may take before it is read on, about.
+const HEAVIEST_BATCH: usize = 16 << 20;

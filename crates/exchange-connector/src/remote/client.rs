@@ -1,6 +1,7 @@
 //! The HTTP client that the settings describe: where it goes, who signs in, and what it may do.
 
 use std::path::Path;
+use std::time::Duration;
 
 use exchange_online::{CertificateError, CertificateFile};
 use psrp_client::wsman::client::{
@@ -9,7 +10,7 @@ use psrp_client::wsman::client::{
 use secrecy::SecretString;
 
 use crate::settings::{
-    Authentication, Endpoint, Identity, Kerberos, Network, ProxySetting, SettingsError,
+    Authentication, Endpoint, Identity, Kerberos, Network, ProxySetting, Settings, SettingsError,
 };
 
 /// The connections a session needs: one for the output of a command, one for the pool's own stream, one for input.
@@ -20,16 +21,20 @@ const CONNECTIONS_PER_SESSION: usize = 3;
 /// # Errors
 ///
 /// What stands in the way before any traffic is a matter of the settings.
-pub(super) fn make(endpoint: &Endpoint, max_sessions: usize) -> Result<HttpClient, SettingsError> {
+pub(super) fn make(endpoint: &Endpoint, settings: &Settings) -> Result<HttpClient, SettingsError> {
     endpoint.identity.check_environment()?;
-    HttpClient::new(options(endpoint, max_sessions)?).map_err(|error| refused(endpoint, &error))
+    HttpClient::new(options(endpoint, settings)?).map_err(|error| refused(endpoint, &error))
 }
 
-fn options(endpoint: &Endpoint, max_sessions: usize) -> Result<ClientOptions, SettingsError> {
+fn options(endpoint: &Endpoint, settings: &Settings) -> Result<ClientOptions, SettingsError> {
+    let longest = Longest::within(settings.operation_timeout, settings.stall_timeout);
     let options = ClientOptions::new(endpoint.url.as_str(), credentials(endpoint)?)
         .allow_unencrypted(endpoint.allow_unencrypted)
         .follow_redirects(endpoint.follow_redirects)
-        .max_connections(max_sessions.saturating_mul(CONNECTIONS_PER_SESSION));
+        .answer_margin(longest.margin)
+        .stall_timeout(longest.piece)
+        .body_timeout(longest.body)
+        .max_connections(settings.max_sessions.saturating_mul(CONNECTIONS_PER_SESSION));
     let options = match &endpoint.ca_file {
         Some(file) => options.ca_file(file),
         None => options,
@@ -46,6 +51,34 @@ fn options(endpoint: &Endpoint, max_sessions: usize) -> Result<ClientOptions, Se
     let timeout = connect_timeout.iter();
     Ok(timeout.fold(options, |options, timeout| options.connect_timeout(*timeout)))
 }
+
+/// How long parts of one answer may take, so that no answer outlasts `stall_timeout` by more than a second. That second
+/// lets a command that waits say first that it stalled.
+#[derive(Debug, PartialEq)]
+struct Longest {
+    /// For the head, beyond the operation timeout.
+    margin: Duration,
+    /// For the next piece of the body.
+    piece: Duration,
+    /// For the body.
+    body: Duration,
+}
+
+impl Longest {
+    fn within(operation_timeout: Duration, stall_timeout: Duration) -> Self {
+        let second = Duration::from_secs(1);
+        let stalled = stall_timeout.saturating_add(second);
+        Self {
+            margin: MARGIN.min(stalled.saturating_sub(operation_timeout).max(second)),
+            piece: PIECE.min(stalled),
+            body: BODY.min(stalled),
+        }
+    }
+}
+
+const MARGIN: Duration = Duration::from_secs(30);
+const PIECE: Duration = Duration::from_secs(30);
+const BODY: Duration = Duration::from_secs(120);
 
 /// Negotiate is NTLM, unless the settings say where Kerberos finds its realm: then it is Kerberos, and NTLM after it only
 /// where they allow that.
@@ -130,5 +163,26 @@ fn refused(endpoint: &Endpoint, error: &HttpError) -> SettingsError {
         value: format!("{value:?}"),
         problem: crate::error::report(error),
         remedy: remedy.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(operation: u64, stall: u64, expected: [u64; 3]) {
+        let [margin, piece, body] = expected.map(Duration::from_secs);
+        let (operation, stall) = (Duration::from_secs(operation), Duration::from_secs(stall));
+        assert_eq!(Longest::within(operation, stall), Longest { margin, piece, body });
+    }
+
+    #[test]
+    fn no_answer_outlasts_the_stall_timeout() {
+        check(180, 1800, [30, 30, 120]);
+        check(2, 8, [7, 9, 9]);
+        check(20, 60, [30, 30, 61]);
+        // What the server may take at least is waited for.
+        check(180, 60, [1, 30, 61]);
     }
 }

@@ -58,7 +58,9 @@ fn of_opening(error: &psrp_client::Error) -> Failure {
             Failure::of_record(&error_record((**record).clone()))
         }
         psrp_client::Error::Broken(_) => Failure::new(Cause::Session, Ran::Unknown),
-        psrp_client::Error::Stalled { .. } => Failure::new(Cause::Stalled, Ran::Unknown),
+        psrp_client::Error::Stalled { after, .. } => {
+            Failure::new(Cause::Stalled, Ran::Unknown).silence(*after)
+        }
         _ => Failure::new(Cause::Refused, Ran::Unknown),
     }
 }
@@ -75,8 +77,8 @@ fn of_exchange(error: &HttpError) -> Failure {
             Failure::new(Cause::Connection, Ran::No)
         }
         HttpError::Lost { .. } => Failure::new(Cause::Connection, Ran::Unknown),
-        HttpError::Timeout { phase: Phase::Answer | Phase::Body, .. } => {
-            Failure::new(Cause::Stalled, Ran::Unknown)
+        HttpError::Timeout { phase: Phase::Answer | Phase::Body, after } => {
+            Failure::new(Cause::Stalled, Ran::Unknown).silence(*after)
         }
         HttpError::Timeout { .. } => Failure::new(Cause::Connection, Ran::No),
         HttpError::Http(answer) => match answer.status {
@@ -171,6 +173,10 @@ pub(super) fn run_failed(error: psrp_client::Error) -> TransportError {
         Unfinished::Flooded { limit, .. } => TransportError::Flooded { limit },
         error if error.outcome_unknown() => TransportError::ConnectionLost { source: error.into() },
         error => match error.transport() {
+            // Who sends a command elsewhere in the middle of a session may have taken it all the same.
+            Some(HttpError::Redirect { .. }) => {
+                TransportError::ConnectionLost { source: error.into() }
+            }
             Some(source) if refuses_account(source) => {
                 TransportError::Denied { source: error.into() }
             }

@@ -405,3 +405,57 @@ async fn a_summary_counts_and_knows_the_exit_code() {
     while run.next().await.is_some() {}
     assert_eq!((run.summary().failed, run.summary().exit_code()), (1, 1));
 }
+
+#[tokio::test]
+async fn another_mailbox_than_was_asked_for_is_not_written_to() {
+    const OTHER: &str = "11111111-2222-3333-4444-555555555555";
+    let other = || {
+        clixml::Object::new()
+            .with_adapted("Guid", OTHER.parse::<uuid::Uuid>().unwrap())
+            .with_adapted("UserPrincipalName", "boss@contoso.com")
+    };
+    // It shows another one and made the right one; then it shows another one and made none.
+    for (found, status) in [(true, "applied"), (false, "unknown")] {
+        let (connector, script) = connector(settings("", ""));
+        script.answer("Get-Mailbox", vec![not_found()]);
+        script.answer("New-Mailbox", vec![item(other())]);
+        if found {
+            let made = || mailbox(ANN, "Ann");
+            script.answer("Get-Mailbox", vec![item(made())]);
+            script.answer("Get-Mailbox", vec![item(made())]);
+            script.answer("Set-Mailbox", vec![]);
+        } else {
+            script.answer("Get-Mailbox", vec![not_found()]);
+        }
+        let outcomes = export(&connector, &[CREATE]).await;
+        assert!(outcomes[0].contains(&format!(r#""status":"{status}""#)), "{outcomes:?}");
+        assert!(script.transcript().iter().all(|call| !call.contains(OTHER)), "{outcomes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_made_and_cannot_be_read_back_is_in_doubt() {
+    let made = || {
+        clixml::Object::new()
+            .with_adapted("Guid", ANN.parse::<uuid::Uuid>().unwrap())
+            .with_adapted("UserPrincipalName", "ann@contoso.com")
+    };
+    let (connector, script) = connector(settings("", ""));
+    script.answer("Get-Mailbox", vec![not_found()]);
+    script.answer("New-Mailbox", vec![item(made())]);
+    for _ in 0..6 {
+        let lost = TransportError::ConnectionLost { source: "reset".into() };
+        script.fail("Get-Mailbox", vec![], lost);
+    }
+    let outcomes = export(&connector, &[CREATE]).await;
+    let expected = [
+        r#""status":"unknown""#,
+        &format!(r#""id":"{ANN}""#),
+        r#""class":"ambiguous","retry":"after-check""#,
+        "the mailbox was made, but whether with all of its attributes cannot be told",
+    ];
+    for expected in expected {
+        assert!(outcomes[0].contains(expected), "{outcomes:?}");
+    }
+    assert_eq!(script.transcript().iter().filter(|call| call.starts_with("New-")).count(), 1);
+}
