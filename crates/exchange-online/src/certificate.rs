@@ -183,7 +183,7 @@ impl ClientCertificate {
     /// # Errors
     ///
     /// [`CertificateError::NotKept`] with the stores searched and the thumbprints there are; [`CertificateError::KeptKey`]
-    /// when the key cannot be used, or is not the certificate's.
+    /// when the key cannot be used, or is not the certificate's; [`CertificateError::NotRsa`].
     pub fn from_stores(
         stores: &[&dyn CertificateStore],
         thumbprint: Thumbprint,

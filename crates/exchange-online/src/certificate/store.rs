@@ -10,7 +10,7 @@ use crate::assertion::AssertionAlgorithm;
 
 /// A store of certificates that keeps their keys, such as one of the system's.
 pub trait CertificateStore {
-    /// Returns its name for messages, such as `CurrentUser\\My`.
+    /// Returns its name for messages, such as `CurrentUser\My`.
     fn name(&self) -> &str;
 
     /// Finds the certificate with this thumbprint, if it is here.
