@@ -71,7 +71,7 @@ impl Formatter for Inert {
 }
 
 /// True for characters that a terminal or a reader of text would act upon instead of showing.
-fn steers(character: char) -> bool {
+pub(crate) fn steers(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
