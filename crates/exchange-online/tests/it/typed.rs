@@ -193,6 +193,26 @@ async fn links_that_lead_astray_are_not_followed() {
     }
 }
 
+#[tokio::test]
+async fn a_guid_that_comes_twice_in_one_pass_is_not_hidden() {
+    let script = Script::new();
+    script.json(200, &page(&[1], Some("a")));
+    script.json(200, &page(&[1, 2], None));
+    assert_eq!(list(&script).await.names, ["n1", "n1", "n2"]);
+}
+
+#[tokio::test]
+async fn who_may_read_neither_way_is_told_of_the_role() {
+    let script = Script::new();
+    for _ in 0..2 {
+        script.answer(RestAnswer::new(403, vec![0; 64]));
+    }
+    let outcome = list(&script).await;
+    assert_eq!(ways(&script), [Method::Get, Method::Post]);
+    assert!(outcome.report().contains("lets it run Get-Mailbox"), "{}", outcome.report());
+    assert_eq!(outcome.end.expect("it did not end well").class(), ErrorClass::Denied);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_waited_for_and_what_does_not_is_told() {
     let script = Script::new();
