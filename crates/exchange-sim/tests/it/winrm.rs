@@ -140,6 +140,10 @@ async fn who_answers_is_told_without_signing_in() {
         let answer = ask(path, header).await;
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     }
+    let url = simulator.winrm_url();
+    let nobody = HttpClient::new(ClientOptions::new(&url, Credentials::anonymous())).unwrap();
+    let who = identify(&nobody, &ShellOptions::new(&url)).await.unwrap();
+    assert_eq!(who.product_version.as_deref(), Some("OS: 0.0.0 SP: 0.0 Stack: 3.0"));
     simulator.close().await;
 }
 

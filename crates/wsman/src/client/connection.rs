@@ -12,7 +12,7 @@ use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST,
     USER_AGENT,
 };
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -26,6 +26,7 @@ use super::answer::Answer;
 use super::auth::SecurityContext;
 use super::body::read_body;
 use super::cookies::Cookies;
+use super::credentials::Credentials;
 use super::dial;
 use super::error::{Error, Phase, SecurityError};
 use super::exchange::SoapResponse;
@@ -275,6 +276,10 @@ impl Endpoint {
         dial::connect(self.name(), self.port).await.map_err(failed)
     }
 
+    pub(super) fn is_anonymous(&self) -> bool {
+        matches!(self.options.credentials, Credentials::Anonymous)
+    }
+
     /// Returns the host without the brackets that an address of IPv6 has in a URL.
     fn name(&self) -> &str {
         self.host.trim_matches(['[', ']'])
@@ -299,6 +304,9 @@ impl Endpoint {
         // IIS compresses what Exchange answers unless told not to, and breaks sealed answers so.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        if self.is_anonymous() {
+            headers.insert(IDENTIFY, HeaderValue::from_static("unauthenticated"));
+        }
         let optional = [
             (CONTENT_TYPE, content_type),
             (AUTHORIZATION, authorization),
@@ -331,6 +339,9 @@ pub(super) async fn within<T>(
         Err(_elapsed) => Err(Error::Timeout { phase, after: limit }),
     }
 }
+
+/// Says that Identify comes from nobody in particular.
+const IDENTIFY: HeaderName = HeaderName::from_static("wsmanidentify");
 
 /// The largest body of an answer to a request without one: the page that goes with a 401.
 const LARGEST_REFUSAL: usize = 256 << 10;

@@ -83,6 +83,8 @@ pub enum Credentials {
         /// Where certificate and key are.
         source: CertificateSource,
     },
+    /// Nobody: for Identify alone, which WinRM answers to anybody. Nothing else is sent.
+    Anonymous,
     /// Whatever the server offers of `Negotiate`, as above, and `Kerberos`, in this order; never Basic.
     #[non_exhaustive]
     Default {
@@ -180,6 +182,12 @@ impl Credentials {
         Self::Certificate { source }
     }
 
+    /// Does not sign in; [`identify`](super::identify) is all that goes then.
+    #[must_use]
+    pub const fn anonymous() -> Self {
+        Self::Anonymous
+    }
+
     /// Signs in with the best that the server offers of Negotiate and Kerberos.
     pub fn default_method(username: impl Into<String>, password: impl Into<SecretString>) -> Self {
         Self::Default {
@@ -231,7 +239,8 @@ impl Credentials {
         self
     }
 
-    /// Returns the name of the HTTP authentication scheme; for the default method, that of its first choice.
+    /// Returns the name of the HTTP authentication scheme; for the default method, that of its first choice; nothing for
+    /// nobody.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         match self {
@@ -242,11 +251,12 @@ impl Credentials {
             Self::Kerberos { .. } | Self::Ticket { .. } => "Kerberos",
             Self::CredSsp { .. } => "CredSSP",
             Self::Certificate { .. } => MUTUAL,
+            Self::Anonymous => "",
         }
     }
 
-    /// Returns the user name as it was given; of a certificate, the name of its file; of a ticket that is still to be
-    /// found, nothing.
+    /// Returns the user name as it was given; of a certificate, the name of its file; of nobody, and of a ticket that is
+    /// still to be found, nothing.
     #[must_use]
     pub fn username(&self) -> &str {
         match self {
@@ -256,6 +266,7 @@ impl Credentials {
             | Self::CredSsp { username, .. }
             | Self::Default { username, .. } => username,
             Self::Ticket { principal, .. } => principal.as_deref().unwrap_or_default(),
+            Self::Anonymous => "",
             Self::Certificate { source: CertificateSource::Files { certificate, .. } } => {
                 certificate.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
             }
@@ -301,6 +312,7 @@ impl fmt::Debug for Credentials {
             Self::Certificate { .. } => "Certificate",
             Self::Default { .. } => "Default",
             Self::Ticket { .. } => "Ticket",
+            Self::Anonymous => "Anonymous",
             other => other.scheme(),
         };
         f.debug_struct(name)

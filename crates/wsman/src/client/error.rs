@@ -29,6 +29,12 @@ pub enum Error {
         "basic authentication over plain http is refused unless unencrypted traffic is allowed"
     )]
     Unencrypted,
+    /// Something else than Identify was to be sent without signing in.
+    #[error("{verb} needs credentials; only Identify does without")]
+    OnlyIdentify {
+        /// What was asked for.
+        verb: Verb,
+    },
     /// A client certificate is shown in the TLS handshake, and there is none over plain http.
     #[error("a client certificate needs https")]
     CertificateWithoutTls,

@@ -21,6 +21,7 @@ use super::redirect::Target;
 use super::ticket::SYSTEM_KERBEROS;
 use super::tls;
 use crate::mime;
+use crate::operation::Verb;
 
 /// Carries envelopes to an endpoint over HTTP.
 ///
@@ -118,6 +119,9 @@ impl HttpClient {
     }
 
     async fn run(&self, request: SoapRequest) -> Result<SoapResponse, Error> {
+        if self.endpoint.is_anonymous() && request.verb != Verb::Identify {
+            return Err(Error::OnlyIdentify { verb: request.verb });
+        }
         let options = &self.endpoint.options;
         let limit = request.operation_timeout.unwrap_or(SERVER_TIMEOUT) + options.answer_margin;
         let _slot = self.pool.slot().await;
@@ -161,7 +165,9 @@ impl Exchange for HttpClient {
     fn overhead(&self) -> usize {
         match &self.endpoint.options.credentials {
             _ if self.endpoint.tls.is_some() => 0,
-            Credentials::Basic { .. } | Credentials::Certificate { .. } => 0,
+            Credentials::Basic { .. }
+            | Credentials::Certificate { .. }
+            | Credentials::Anonymous => 0,
             Credentials::CredSsp { .. } => mime::OVERHEAD * LARGEST_ENVELOPE.div_ceil(LARGEST_PART),
             _ => mime::OVERHEAD,
         }

@@ -51,6 +51,9 @@ impl Connection {
     pub(crate) async fn open(endpoint: &Endpoint) -> Result<Self, Error> {
         let limit = endpoint.options.connect_timeout;
         let mut connection = Self::dial(endpoint).await?;
+        if endpoint.is_anonymous() {
+            return Ok(connection);
+        }
         if let Some(header) = header_of(&endpoint.options.credentials) {
             connection.authorization = Some(header);
             return Ok(connection);
@@ -315,7 +318,9 @@ fn password_of(credentials: &Credentials) -> Option<&SecretString> {
         | Credentials::Kerberos { password, .. }
         | Credentials::CredSsp { password, .. }
         | Credentials::Default { password, .. } => Some(password),
-        Credentials::Certificate { .. } | Credentials::Ticket { .. } => None,
+        Credentials::Certificate { .. } | Credentials::Ticket { .. } | Credentials::Anonymous => {
+            None
+        }
     }
 }
 
@@ -325,6 +330,7 @@ pub(crate) fn refusal(endpoint: &Endpoint, answer: &Answer) -> Error {
     let (scheme, offered) = (credentials.scheme(), answer.offered());
     let is_offered = offered.iter().any(|one| one.eq_ignore_ascii_case(scheme));
     match credentials {
+        Credentials::Anonymous => Error::NotOffered { asked: "no sign-in", offered },
         _ if offered.is_empty() || is_offered => bad_credentials(endpoint),
         // Servers list the scheme of client certificates or not, as they please.
         Credentials::Certificate { .. } => {

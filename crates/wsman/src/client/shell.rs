@@ -430,6 +430,9 @@ pub async fn list_shells(
 
 /// Asks who answers at the endpoint.
 ///
+/// WinRM answers without a login too, over a client of [`Credentials::anonymous`](super::Credentials::anonymous), at the same
+/// path or at `/wsman-anon/identify`, and keeps the version of its system to itself then.
+///
 /// # Errors
 ///
 /// [`Error::Fault`] when the server refuses; Exchange's endpoint may answer with a page, which is [`Error::Http`].

@@ -318,6 +318,27 @@ async fn a_shell_of_winrm_is_listed_left_alone_and_taken_up_again() {
 }
 
 #[tokio::test]
+async fn who_answers_is_told_to_nobody_in_particular() {
+    let Some(peer) = Peer::start(&[]) else { return };
+    let client = |path| {
+        let options = peer.options("http", path, Credentials::anonymous());
+        (Arc::new(HttpClient::new(options).unwrap()), ShellOptions::new(&peer.url("http", path)))
+    };
+    let (nobody, options) = client("/wsman-anon/identify");
+    let who = identify(&*nobody, &options).await.unwrap();
+    assert_eq!(who.product_vendor.as_deref(), Some("Microsoft Corporation"));
+    assert_eq!(who.product_version.as_deref(), Some("OS: 0.0.0 SP: 0.0 Stack: 3.0"));
+    // This server answers at its usual path only to those whom it knows.
+    let (nobody, options) = client("/wsman");
+    let error = error_of(identify(&*nobody, &options).await);
+    assert!(
+        matches!(&error, Error::NotOffered { offered, .. } if offered.contains(&"Negotiate".to_owned()))
+    );
+    let error = error_of(Shell::create(nobody, options, creation_xml()).await);
+    assert!(matches!(error, Error::OnlyIdentify { verb: Verb::Create }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_waiting_receive_holds_up_nothing_and_ends_idle() {
     let Some(peer) = Peer::start(&[]) else { return };
     let options = peer.options("http", "/PowerShell", peer.negotiate());
