@@ -158,6 +158,8 @@ pub enum HttpSettingsError {
 #[derive(Debug)]
 pub struct HttpExchange {
     client: Client<Timely<HttpsConnector<Way>>, Full<Bytes>>,
+    /// Keeps no connection for another request.
+    single: Client<Timely<HttpsConnector<Way>>, Full<Bytes>>,
     timeout: Duration,
     max_body: usize,
 }
@@ -179,8 +181,12 @@ impl HttpExchange {
             .enable_http1()
             .wrap_connector(Way::new(connector, options.proxy.clone()));
         let connector = Timely::new(connector, options.connect_timeout);
+        let single = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(connector.clone());
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
+            single,
             timeout: options.timeout,
             max_body: options.max_body,
         })
@@ -207,11 +213,12 @@ impl HttpExchange {
         early: bool,
     ) -> Result<RestStream, RestError> {
         let lost = |source: BoxError| RestError::Lost { host: host.to_owned(), source };
+        let client = if request.alone { &self.single } else { &self.client };
         let request = hyper_request(&request).map_err(|error| RestError::Unreachable {
             host: host.to_owned(),
             source: error.into(),
         })?;
-        let answer = self.client.request(request).await.map_err(|error| {
+        let answer = client.request(request).await.map_err(|error| {
             let host = host.to_owned();
             match tls::obstacle(&error) {
                 Some(Obstacle::NotDemanded) => RestError::NotDemanded { host },

@@ -83,6 +83,9 @@ pub struct RestRequest {
     pub token: Option<SecretString>,
     /// The body; of a token request it holds credentials.
     pub body: Zeroizing<Vec<u8>>,
+    /// Whether it goes over a connection of its own. One that was used before may be closed from the far side just when a
+    /// request goes out, and then nothing tells whether it was carried out.
+    pub alone: bool,
 }
 
 /// One answer.
@@ -168,7 +171,14 @@ impl RestRequest {
     /// Makes a request without headers, token and body.
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: Vec::new(), token: None, body: Zeroizing::default() }
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            token: None,
+            body: Zeroizing::default(),
+            alone: false,
+        }
     }
 }
 

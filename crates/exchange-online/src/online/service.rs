@@ -279,6 +279,7 @@ impl Service {
         }
         request.token = Some(token.secret.clone());
         request.body = job.body.clone();
+        request.alone = job.repeat != Repeat::Always;
         let turn = self.turn().await;
         let begun = match early {
             true => self.rest.open(request).await,

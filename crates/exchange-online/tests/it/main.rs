@@ -1,5 +1,6 @@
 //! Integration tests of the codec against recorded answers, and of the transport over a scripted seam.
 
+mod connections;
 mod failures;
 mod pages;
 mod properties;
