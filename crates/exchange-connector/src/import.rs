@@ -180,13 +180,14 @@ fn import_side(inner: Arc<Inner>, request: ImportRequest) -> ImportStream {
                 yield Ok(change);
             }
         }
+        let gone = reader.gone().await;
         reader.close().await;
         if let Some(error) = reader.denied {
             yield Err(ImportError::Open(error));
             return;
         }
         let mut run = reader.run;
-        let left = match run.gone() {
+        let left = match gone {
             Ok(None) => None,
             Ok(Some((gone, unwritten))) => match blocking(move || unwritten.write()).await {
                 Ok(written) => Some((gone, written)),

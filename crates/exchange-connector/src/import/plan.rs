@@ -204,6 +204,11 @@ impl Part {
         call.select(names)
     }
 
+    /// Whether the service may give typed rows.
+    pub(super) const fn is_typed(&self) -> bool {
+        self.typed
+    }
+
     /// The other cmdlets that show some of the attributes.
     pub(super) fn other_readers(&self) -> impl Iterator<Item = Owner> {
         [Owner::User, Owner::ClientAccess].into_iter().filter(|owner| {

@@ -14,6 +14,8 @@
 //! meantime. That is told by the next import, as it is for every object that is taken away just after it was read; here it
 //! is counted and logged, and nothing is said of it.
 
+mod gone;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

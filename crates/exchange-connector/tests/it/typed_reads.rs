@@ -1,6 +1,11 @@
 //! Imports that read mailboxes as typed rows: the same lines as by `InvokeCommand`, whatever the service does.
 
-use exchange_connector::{Change, Connector, ImportRequest, Settings};
+use std::sync::Arc;
+
+use exchange_connector::{
+    Change, Connector, Environment, ImportRequest, Operation, Settings, Status,
+};
+use exchange_online::{Method, OpenFuture, RestExchange, RestFuture, RestRequest, RestStream};
 use exchange_sim::{Infrastructure, SimOptions, Simulator};
 use futures_util::StreamExt as _;
 
@@ -186,5 +191,69 @@ async fn changes_are_told_the_same_when_the_way_changes_between_imports() {
     }
     // A way with other texts would tell everything again.
     assert_eq!(told, [(45, 0), (0, 0), (0, 0), (0, 0)]);
+    simulator.close().await;
+}
+
+/// A network on which typed rows leave out one mailbox.
+struct Hiding {
+    network: Arc<dyn RestExchange>,
+    id: String,
+}
+
+impl RestExchange for Hiding {
+    fn send(&self, request: RestRequest) -> RestFuture<'_> {
+        self.network.send(request)
+    }
+
+    fn open(&self, request: RestRequest) -> OpenFuture<'_> {
+        if request.method != Method::Get {
+            return self.network.open(request);
+        }
+        Box::pin(async move {
+            let mut answer = self.network.send(request).await?;
+            let mut page: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+            let rows = page.get_mut("value").and_then(|rows| rows.as_array_mut());
+            let is_shown = |row: &serde_json::Value| {
+                row.get("Guid").and_then(|id| id.as_str()) != Some(self.id.as_str())
+            };
+            rows.expect("a page has rows").retain(is_shown);
+            answer.body = page.to_string().into_bytes();
+            Ok(RestStream::whole(answer))
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_typed_rows_leave_out_is_not_gone() {
+    let simulator = Simulator::start(options()).await.expect("a port is free");
+    let hidden = simulator.recipients()[3].clone();
+    let folder = Folder::new();
+    let request = || ImportRequest::new().attributes(["Alias"]).state(folder.file("state"));
+    let connector = open(&simulator, true).await;
+    assert_eq!(counts(&import(&connector, request()).await.1), (45, 0));
+    connector.close().await.expect("it closes");
+
+    let text = format!(
+        "{}typed_reads = true\n[export]\ndeprovision = 'remove'\nmax_deletes = 5\n",
+        simulator.settings_toml()
+    );
+    let settings = Settings::from_toml_str(&text).expect("the settings are right");
+    let id = hidden.guid.to_string();
+    let environment = Environment::default()
+        .listening_online(move |network| Arc::new(Hiding { network, id: id.clone() }));
+    let connector = Connector::open_in(settings, environment).await.expect("they can be used");
+    let changes: Vec<_> = connector.import(request()).collect().await;
+    let error = changes.into_iter().find_map(Result::err).expect("it is incomplete");
+    let reason = error.to_string();
+    assert!(reason.contains(&format!("Get-Mailbox shows {}", hidden.guid)), "{reason}");
+    assert!(reason.contains("cloud.typed_reads = false"), "{reason}");
+
+    // Once it is gone for good, it is told.
+    let line = format!(r#"{{"ref":1,"operation":"delete","id":"{}"}}"#, hidden.guid);
+    let done: Vec<_> = connector.export(Operation::from_json_lines(&line)).collect().await;
+    assert_eq!(done[0].status, Status::Applied, "{done:?}");
+    let (_, last) = import(&connector, request()).await;
+    assert_eq!(counts(&last), (0, 1));
+    connector.close().await.expect("it closes");
     simulator.close().await;
 }
