@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST,
-    USER_AGENT,
+    TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
@@ -28,7 +28,7 @@ use super::body::read_body;
 use super::cookies::Cookies;
 use super::credentials::Credentials;
 use super::dial;
-use super::error::{Error, Phase, SecurityError};
+use super::error::{Error, LibraryError, Phase, SecurityError};
 use super::exchange::SoapResponse;
 use super::interim::Interim;
 use super::login::{Logins, refusal};
@@ -232,6 +232,10 @@ impl Connection {
             }
         };
         let (parts, body) = response.into_parts();
+        if has_two_lengths(&parts.headers) {
+            let source = LibraryError::new("its body has a length and comes in chunks");
+            return Err(Failure::Other(Error::Malformed { source }));
+        }
         endpoint.cookies.store(&parts.headers);
         endpoint.target.note(parts.status, &parts.headers);
         self.close |= closes(&parts.headers);
@@ -319,6 +323,11 @@ impl Endpoint {
         }
         request
     }
+}
+
+/// Whether a body is delimited in two ways, of which somebody on the way may have believed the other.
+fn has_two_lengths(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
 }
 
 fn closes(headers: &HeaderMap) -> bool {

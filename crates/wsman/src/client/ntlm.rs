@@ -73,12 +73,19 @@ impl NtlmContext {
         if !token.is_empty() {
             builder = builder.with_input(&mut input);
         }
+        let refused = |error: sspi::Error| match token {
+            [] => SecurityError::new(error),
+            _ => {
+                let problem = error.description;
+                SecurityError::new(format!("the server's token is no challenge of NTLM: {problem}"))
+            }
+        };
         let result = self
             .ntlm
             .initialize_security_context_impl(&mut builder)
-            .map_err(SecurityError::new)?
+            .map_err(refused)?
             .resolve_to_result()
-            .map_err(SecurityError::new)?;
+            .map_err(refused)?;
         let complete = [SecurityStatus::CompleteNeeded, SecurityStatus::CompleteAndContinue];
         if complete.contains(&result.status) {
             self.ntlm.complete_auth_token(&mut output).map_err(SecurityError::new)?;

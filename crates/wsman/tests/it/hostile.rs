@@ -248,8 +248,12 @@ async fn lengths_that_lie_lose_the_connection() {
     let error = attacked(&short.client()).await;
     assert!(matches!(error, Error::Lost { sent: true, .. }), "{error:?}");
     let twice = format!("{SOAP}Content-Length: 4\r\nContent-Length: 5\r\n\r\n<a/>x");
-    let error = attacked(&Server::answering(twice).await.client()).await;
-    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    let chunks = "Transfer-Encoding: chunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n";
+    let both = format!("{SOAP}Content-Length: 4\r\n{chunks}");
+    for answer in [twice, both] {
+        let error = attacked(&Server::answering(answer).await.client()).await;
+        assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]
