@@ -348,6 +348,18 @@ async fn an_import_that_is_redirected_in_a_circle_is_incomplete() {
 }
 
 #[tokio::test]
+async fn an_import_that_is_limited_without_end_is_incomplete() {
+    let reason = "Exchange Online limits requests (status 429); try again later, or lower endpoint.max_sessions";
+    cannot_be_finished("throttle@Get-Mailbox:1x0", reason).await;
+}
+
+#[tokio::test]
+async fn an_import_whose_token_is_refused_on_the_way_is_incomplete() {
+    let reason = "status 401: the service does not take the token; see that cloud.scope";
+    cannot_be_finished("http=401@Page:1x0", reason).await;
+}
+
+#[tokio::test]
 async fn an_import_that_is_given_web_pages_is_incomplete() {
     cannot_be_finished("html=200@Page:1x0", "content of type application/json").await;
 }
@@ -529,13 +541,28 @@ async fn nothing_secret_is_logged_at_any_level() {
     let fault = "http=401@Set-Mailbox:1".parse().expect("a fault");
     let site = Site::start(SimOptions::default().mailboxes(3).fault(fault)).await;
     assert_eq!(site.export(&[ann()]).await[0].status, Status::Applied);
-    let secret = site.simulator.application_secret();
+    site.import_all().await;
+    site.end().await;
+
+    // And as an application with a certificate, whose key is locked.
+    let thumbprint = THUMBPRINT.parse().expect("it is one");
+    let password = "hunter2".into();
+    let certificate =
+        ClientCertificate::from_file(&data("modern.pfx"), thumbprint, Some(&password));
+    let der = certificate.expect("it is there").der().to_vec();
+    let options = SimOptions::default().mailboxes(3).infrastructure(Infrastructure::Cloud);
+    let simulator =
+        Simulator::start(options.application_certificate(der)).await.expect("a port is free");
+    let settings = simulator.settings_toml_certificate(&data("modern.pfx"), THUMBPRINT);
+    let settings = settings.replace("[cloud]", "[cloud]\ncertificate_password = \"hunter2\"");
+    let secret = simulator.application_secret().to_owned();
+    let site = Site { connector: open(&settings).await, simulator };
     site.import_all().await;
     let text = String::from_utf8(log.0.lock().expect("nobody panics while logging").clone());
     let text = text.expect("logs are text");
     assert!(text.contains("signed in to Exchange Online"), "{text}");
-    // Tokens of the simulator begin like every token does.
-    for word in [secret, "Str0ng-enough!", "e30.", "client_secret", "Bearer "] {
+    // Tokens of the simulator begin as "e30." does, and assertions as all JSON in base64.
+    for word in [&secret, "Str0ng-enough!", "hunter2", "e30.", "eyJ", "client_", "Bearer "] {
         assert!(!text.contains(word), "{word} stands in {text}");
     }
     site.end().await;
