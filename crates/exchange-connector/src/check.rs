@@ -16,7 +16,7 @@ use crate::remedy;
 use crate::remote::{LeftOver, Remote};
 use crate::schema::Family;
 use crate::session::{Reply, Session};
-use crate::settings::{Endpoint, EndpointKind, Settings};
+use crate::settings::{Endpoint, EndpointKind, Infrastructure, Settings};
 use crate::text::sanitized;
 use crate::value::list_argument;
 
@@ -86,7 +86,7 @@ pub enum CheckStatus {
     Skipped,
 }
 
-/// How long a connection may take to come about.
+/// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// All steps in order: those that need the network alone, and those that need a session.
@@ -143,7 +143,7 @@ async fn check_side(inner: &Inner) -> CheckReport {
             let detail = Some("not tried apart from the session".to_owned());
             report.good("resolve", detail.clone());
             report.good("connect", detail);
-        } else if !report.reach(url, inner.proxy()).await {
+        } else if !report.reach(url, inner.proxy(), connect_timeout(&inner.settings)).await {
             report.skip_the_rest(kind);
             return report;
         }
@@ -178,6 +178,15 @@ async fn check_side(inner: &Inner) -> CheckReport {
         false => 4,
     };
     report
+}
+
+/// How long a connection may take to come about.
+fn connect_timeout(settings: &Settings) -> Duration {
+    let written = match &settings.infrastructure {
+        Infrastructure::Cloud(cloud) => cloud.network.connect_timeout,
+        _ => settings.endpoint().and_then(|endpoint| endpoint.network.connect_timeout),
+    };
+    written.unwrap_or(CONNECT_TIMEOUT)
 }
 
 /// What answers at the endpoint.
@@ -219,7 +228,7 @@ impl CheckReport {
     }
 
     /// Looks the host up and connects to it; or the proxy, if there is one, for it does that for the host.
-    async fn reach(&mut self, url: &Url, proxy: Option<(String, u16)>) -> bool {
+    async fn reach(&mut self, url: &Url, proxy: Option<(String, u16)>, limit: Duration) -> bool {
         let via = proxy.as_ref().map(|(host, port)| format!("through the proxy {host}:{port}"));
         let target = match proxy {
             Some(proxy) => Some(proxy),
@@ -245,7 +254,7 @@ impl CheckReport {
         self.good("resolve", Some(shown.join(", ")));
         const REMEDY: &str = "see that the server runs, that a firewall lets this port through, and that endpoint.url \
                               has the right scheme and port";
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(addresses.as_slice())).await {
+        match timeout(limit, TcpStream::connect(addresses.as_slice())).await {
             Ok(Ok(stream)) => {
                 let reached = || stream.peer_addr().ok().map(|address| address.to_string());
                 self.good("connect", via.or_else(reached));
@@ -256,11 +265,7 @@ impl CheckReport {
                 false
             }
             Err(_) => {
-                self.bad(
-                    "connect",
-                    format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-                    REMEDY,
-                );
+                self.bad("connect", format!("no answer within {} s", limit.as_secs_f32()), REMEDY);
                 false
             }
         }

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use exchange_cmdlets::TransportError;
-use exchange_connector::CheckStatus;
+use exchange_connector::{CheckStatus, Connector, Settings};
 
 use crate::support::{ANN, connector, error, item, list, mailbox, settings};
 
@@ -53,4 +55,27 @@ async fn each_failed_step_comes_with_a_remedy_and_the_others_go_on() {
             ("property selection", "the command was stopped", true),
         ]
     );
+}
+
+/// A server whose queue of connections is full lets further ones wait, which only Linux does reliably.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_is_awaited_as_long_as_the_settings_say() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let wait = Duration::from_millis(300);
+    let full: Vec<_> =
+        (0..8).map_while(|_| std::net::TcpStream::connect_timeout(&address, wait).ok()).collect();
+    assert!(full.len() < 8, "the queue takes everything");
+    let text = format!(
+        "infrastructure_type = \"OnPremises\"\nhostname = \"ex01\"\nauthentication_method = \"Negotiate\"\n\
+         username = \"svc\"\npassword = \"x\"\ncreate_method = \"New\"\n[endpoint]\n\
+         url = \"http://{address}/PowerShell/\"\nconnect_timeout = \"1s\"\n"
+    );
+    let connector = Connector::open(Settings::from_toml_str(&text).unwrap()).await.unwrap();
+    let report = connector.check().await;
+    let step = report.steps.iter().find(|step| step.status == CheckStatus::Failed).unwrap();
+    assert_eq!((step.name, step.detail.as_deref()), ("connect", Some("no answer within 1 s")));
 }
