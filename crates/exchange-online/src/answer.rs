@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use crate::members::{Envelope, Row, Rows};
 use crate::page::PageRow;
 use crate::rest::RestAnswer;
+use crate::text::cut;
 use crate::{error_body, row};
 
 /// How many characters of an unreadable body an error shows.
@@ -24,7 +25,8 @@ const SNIPPET: usize = 200;
 pub struct Answer {
     /// The output objects, in order.
     pub rows: Vec<Value>,
-    /// The warnings; that there are more results is left out where [`Answer::next_link`] leads to them.
+    /// The warnings, each of at most 4096 characters; that there are more results is left out where
+    /// [`Answer::next_link`] leads to them.
     pub warnings: Vec<String>,
     /// Where the next page is, to be asked for with the same body.
     ///
@@ -45,7 +47,7 @@ pub enum AnswerError {
     Cmdlet {
         /// The HTTP status.
         status: u16,
-        /// What the cmdlet said.
+        /// What the cmdlet said, in at most 4096 characters.
         record: Box<ErrorRecord>,
         /// The warnings that came with it.
         warnings: Vec<String>,
@@ -184,8 +186,9 @@ impl AnswerError {
             && record.reason.is_empty()
             && let Some(name) = answer.value("X-ExceptionType")
         {
-            record.reason = name.rsplit('.').next().unwrap_or(name).trim().to_owned();
-            record.exception_types.push(name.trim().to_owned());
+            let name = cut(name.trim());
+            record.reason = name.rsplit('.').next().unwrap_or(&name).to_owned();
+            record.exception_types.push(name);
         }
         self
     }
@@ -327,7 +330,7 @@ fn warnings(members: &Map<String, Json>) -> Vec<String> {
 }
 
 fn warning_text(warning: &Json) -> String {
-    warning.as_str().map_or_else(|| warning.to_string(), str::to_owned)
+    warning.as_str().map_or_else(|| cut(&warning.to_string()), cut)
 }
 
 fn read_row(row: Row, faults: &mut Vec<String>) -> Result<Value, AnswerError> {
@@ -335,6 +338,7 @@ fn read_row(row: Row, faults: &mut Vec<String>) -> Result<Value, AnswerError> {
         Row::Object(members) => {
             if let Some(name) = members.doubled {
                 let of = members.map.get("Name").and_then(Json::as_str).unwrap_or_default();
+                let (of, name) = (cut(of), cut(&name));
                 faults.push(format!("the row {of:?} carries {name} twice, with different values"));
             }
             Ok(row::object(members.map))

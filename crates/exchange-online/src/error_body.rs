@@ -6,6 +6,8 @@
 use exchange_cmdlets::ErrorRecord;
 use serde_json::{Map, Value as Json};
 
+use crate::text::cut;
+
 /// The type of the interface itself, which says nothing of the cause.
 const GENERIC: &str = "ODataServiceException";
 
@@ -23,11 +25,12 @@ pub(crate) fn record(error: &Map<String, Json>) -> ErrorRecord {
     // A detail in plain words leaves the type to the exception.
     let type_name = cause.type_name.or_else(|| internal(error)?.type_name);
     let type_name = type_name.filter(|name| !name.ends_with(GENERIC));
+    let type_name = type_name.map(|name| cut(&name));
     let reason = type_name.as_deref().map(short).unwrap_or_default().to_owned();
-    let mut record = ErrorRecord::new(cause.message, reason);
+    let mut record = ErrorRecord::new(cut(&cause.message), reason);
     record.exception_types.extend(type_name);
     record.fully_qualified_error_id =
-        error.get("code").and_then(Json::as_str).unwrap_or_default().to_owned();
+        cut(error.get("code").and_then(Json::as_str).unwrap_or_default());
     record
 }
 
@@ -124,6 +127,8 @@ mod tests {
         );
         check(with_detail("plain | text | with bars"), "", "plain | text | with bars");
         check(with_detail("{broken"), "", "{broken");
+        let long = record(with_detail(&"x".repeat(5000)).as_object().unwrap()).message;
+        assert_eq!(long.chars().count(), 4097, "it is cut");
     }
 
     #[test]

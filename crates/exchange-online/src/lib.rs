@@ -80,6 +80,7 @@ mod request;
 mod rest;
 mod row;
 mod sign_in;
+mod text;
 mod token;
 mod token_source;
 mod typed;
