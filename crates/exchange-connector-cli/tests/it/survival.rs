@@ -155,9 +155,16 @@ fn an_interrupted_import_leaves_no_shell() {
 
 #[test]
 fn a_shell_is_deleted_although_the_server_stumbles_over_it() {
-    for fault in
-        ["http=500", "http=503", "html=503", "fault=2150859175", "garble", "badsig", "drop-after"]
-    {
+    for fault in [
+        "http=500",
+        "http=503",
+        "html=503",
+        "fault=2150859175",
+        "fault=995",
+        "garble",
+        "badsig",
+        "drop-after",
+    ] {
         let Some((done, peer)) =
             import(&["--mailboxes", "3", "--fault", &format!("{fault}@Delete:1")])
         else {

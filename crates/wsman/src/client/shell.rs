@@ -318,11 +318,18 @@ impl Shell {
 
     /// Closes the shell; a shell that is gone already counts as success.
     ///
+    /// A server that says that the operation was aborted mostly means that the shell is going; it may have meant the request
+    /// alone, so it is asked once more.
+    ///
     /// # Errors
     ///
     /// [`Error::Fault`] when the server refuses; it may be repeated after other errors.
     pub async fn delete(&self) -> Result<(), Error> {
-        let result = gone_is_fine(self.run(Operation::Delete).await);
+        let mut answer = self.run(Operation::Delete).await;
+        if is_aborted(&answer) {
+            answer = self.run(Operation::Delete).await;
+        }
+        let result = gone_is_fine(answer);
         if result.is_ok() {
             tracing::info!(shell = %self.shell_id, "shell closed");
         }
@@ -502,6 +509,11 @@ async fn run(
 /// Tells whether a fault of Receive only says that there is no output yet.
 fn is_idle(fault: &Fault) -> bool {
     fault.is_operation_timeout() || fault.code == Some(FaultCode::RECEIVE_NO_DATA)
+}
+
+fn is_aborted(answer: &Result<Response, Error>) -> bool {
+    let fault = answer.as_ref().err().and_then(Error::fault);
+    fault.is_some_and(|fault| fault.code == Some(FaultCode::OPERATION_ABORTED))
 }
 
 fn gone_is_fine(result: Result<Response, Error>) -> Result<(), Error> {

@@ -137,6 +137,20 @@ async fn closing_what_is_gone_is_success() {
 }
 
 #[tokio::test]
+async fn an_aborted_closing_is_asked_for_once_more() {
+    let aborted = || fault(FaultCode::OPERATION_ABORTED);
+    let (answers, shell) = open(vec![aborted(), Response::Empty, aborted(), aborted()]).await;
+    shell.delete().await.unwrap();
+    assert_eq!(
+        answers.answers.lock().unwrap().len(),
+        2,
+        "the answer to the second request was taken"
+    );
+    shell.delete().await.unwrap();
+    assert!(answers.answers.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn an_answer_to_another_request_is_refused() {
     let answers = Mutex::new(VecDeque::from([created()]));
     let carrier: Arc<dyn Exchange> =
