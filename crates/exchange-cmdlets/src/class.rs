@@ -238,6 +238,10 @@ fn rule(record: &ErrorRecord, message: &str) -> Rule {
     let category =
         id.failure_category.and_then(|category| category.split_once('-')).map(|(_, name)| name);
     by_exception(&record.reason)
+        .or_else(|| {
+            let not_in_step = names_any(&record.reason, &["UnableToWriteToAadException"]);
+            (not_in_step && message.contains("transient")).then_some(TRANSIENT)
+        })
         .or_else(|| find(ERROR_IDS, |key| id.code.eq_ignore_ascii_case(key)))
         .or_else(|| category.and_then(by_exception))
         .or_else(|| {

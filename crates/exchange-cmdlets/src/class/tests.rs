@@ -200,6 +200,11 @@ fn what_the_service_says() {
         Retry::Never,
     );
     check("NameNotAvailableException", "", "…", ErrorClass::Conflict, Retry::Never);
+    let directory = "UnableToWriteToAadException";
+    let passing = "An Azure Active Directory call was made … This is a transient error, …";
+    check(directory, "", passing, ErrorClass::Transient, Retry::Later);
+    let lasting = "An Azure Active Directory call was made … Insufficient privileges …";
+    check(directory, "", lasting, ErrorClass::Invalid, Retry::Never);
 }
 
 #[test]
