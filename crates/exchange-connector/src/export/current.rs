@@ -171,7 +171,11 @@ pub(super) fn only_object(cmdlet: &str, reply: Reply) -> Result<Result<Value, Er
     let mut objects = reply.objects.into_iter();
     match (objects.next(), objects.next()) {
         (Some(object), None) => Ok(Ok(object)),
-        (None, _) => Ok(Err(ErrorRecord::new(format!("{cmdlet} found nothing"), ""))),
+        (None, _) => {
+            let mut record = ErrorRecord::new(format!("{cmdlet} found nothing"), "");
+            record.fully_qualified_error_id = "NotFound".to_owned();
+            Ok(Err(record))
+        }
         (Some(_), Some(_)) => Err(Stop::new(
             ErrorClass::Ambiguous,
             Retry::Never,

@@ -171,6 +171,9 @@ fn addresses_of(value: &Json) -> Result<Vec<ProxyAddress>, Stop> {
     if texts.len() < items.len() {
         return Err(unread("an entry is no text".to_owned()));
     }
+    if texts.is_empty() {
+        return Err(unread("there is none, and every recipient has one".to_owned()));
+    }
     address_policy::parse_all(texts).map_err(|error| unread(error.to_string()))
 }
 

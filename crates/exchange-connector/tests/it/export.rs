@@ -135,7 +135,8 @@ async fn equal_addresses_and_an_empty_flow_write_nothing() {
 async fn a_bad_flow_is_refused_and_named() {
     let (connector, script) = connector(settings("excluded_smtp_domains = ['x.org']", ""));
     for _ in 0..3 {
-        script.answer("Get-Mailbox", vec![item(mailbox(ANN, "Ann"))]);
+        let ann = mailbox(ANN, "Ann").with_adapted("EmailAddresses", list(&["SMTP:a@contoso.com"]));
+        script.answer("Get-Mailbox", vec![item(ann)]);
     }
     for (flow, expected) in [
         ("[\"X500:/o=x\"]", "X500:/o=x"),
@@ -297,6 +298,34 @@ async fn deletes_follow_the_settings() {
 }
 
 #[tokio::test]
+async fn addresses_that_were_not_read_are_not_overwritten() {
+    let line = format!(
+        r#"{{"operation":"update","id":"{ANN}","attributes":{{"EmailAddresses":["b@contoso.com"]}}}}"#
+    );
+    for unread in [None, Some(clixml::Value::Nil), Some(list(&[]))] {
+        let (connector, script) = connector(settings("", ""));
+        let ann = mailbox(ANN, "Ann");
+        let ann = match unread {
+            None => ann,
+            Some(value) => ann.with_adapted("EmailAddresses", value),
+        };
+        script.answer("Get-Mailbox", vec![item(ann)]);
+        let outcomes = export(&connector, &[&line]).await;
+        assert!(outcomes[0].contains(r#""class":"protocol","retry":"never""#), "{outcomes:?}");
+        assert!(outcomes[0].contains("EmailAddresses as read: there is none"), "{outcomes:?}");
+        assert_eq!(script.calls().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_shows_nothing_found_nothing() {
+    let (connector, script) = connector(settings("", ""));
+    script.answer("Get-Mailbox", vec![]);
+    let outcomes = export(&connector, &[DELETE]).await;
+    assert!(outcomes[0].contains(r#""class":"not-found","retry":"never""#), "{outcomes:?}");
+}
+
+#[tokio::test]
 async fn a_missing_object_is_not_found() {
     let (connector, script) = connector(settings("", ""));
     script.answer("Get-Mailbox", vec![not_found()]);
@@ -420,7 +449,9 @@ async fn another_mailbox_than_was_asked_for_is_not_written_to() {
         script.answer("Get-Mailbox", vec![not_found()]);
         script.answer("New-Mailbox", vec![item(other())]);
         if found {
-            let made = || mailbox(ANN, "Ann");
+            let made = || {
+                mailbox(ANN, "Ann").with_adapted("EmailAddresses", list(&["SMTP:a@contoso.com"]))
+            };
             script.answer("Get-Mailbox", vec![item(made())]);
             script.answer("Get-Mailbox", vec![item(made())]);
             script.answer("Set-Mailbox", vec![]);
