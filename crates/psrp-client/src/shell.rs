@@ -250,6 +250,8 @@ fn heard(command: Option<&CommandId>, output: ReceiveResponse) -> Heard {
 /// Whether a server that answered, though not as it should, may answer better. One that is not there is not waited for.
 fn may_be_repeated(error: &Error) -> bool {
     match error {
+        // What a code that nobody knows means is seen by asking again.
+        Error::Fault { fault, .. } if fault.code.is_none_or(|code| code.name().is_none()) => true,
         Error::Http(_) | Error::Fault { .. } => {
             matches!(error.advice(), Advice::Later | Advice::Unknown)
         }

@@ -161,6 +161,7 @@ fn a_shell_is_deleted_although_the_server_stumbles_over_it() {
         "html=503",
         "fault=2150859175",
         "fault=995",
+        "fault=1359",
         "garble",
         "badsig",
         "drop-after",
