@@ -9,7 +9,10 @@ use std::time::Duration;
 use psrp::{InputStream, Payload, PipelineId, PipelineSignal, ProtocolVersion, StreamTarget};
 use tokio::time::timeout;
 use wsman::client::{Error, Exchange, Received, Shell, ShellOptions};
-use wsman::{Advice, CommandId, CommandInfo, Disconnect, ReceiveResponse, ShellId, SignalCode};
+use wsman::{
+    Advice, CommandId, CommandInfo, DecodeError, Disconnect, ReceiveResponse, ShellId, SignalCode,
+    Verb,
+};
 
 use crate::carrier::{CarrierError, Heard, NotCreated};
 use crate::driver::chain;
@@ -47,7 +50,7 @@ impl ShellCarrier {
         let creation = Shell::create(Arc::clone(&exchange), options.clone(), first);
         let failure = match timeout(open_timeout, creation).await {
             Ok(Ok((shell, _))) => return Ok(Self::new(shell, control_timeout)),
-            Ok(Err(error)) if !error.outcome_unknown() => return Err(NotOpened::Refused(error)),
+            Ok(Err(error)) if !may_exist(&error) => return Err(NotOpened::Refused(error)),
             Ok(Err(error)) => NotOpened::Refused(error),
             Err(_) => NotOpened::NoAnswer,
         };
@@ -227,24 +230,34 @@ impl ShellCarrier {
             },
         };
         match self.shell.receive(command.as_ref()).await? {
-            Received::Output(output) => Ok(heard(command.as_ref(), output)),
+            Received::Output(output) => heard(command.as_ref(), output),
             _ => Ok(Heard::Idle),
         }
     }
 }
 
-/// The parts of an answer that belong to this command.
-fn heard(command: Option<&CommandId>, output: ReceiveResponse) -> Heard {
+/// Whether there may be a shell although its creation failed: what broke under way may have been made before it broke.
+fn may_exist(error: &Error) -> bool {
+    error.outcome_unknown() || matches!(error.advice(), Advice::NewShell | Advice::NewConnection)
+}
+
+/// Takes the output out of an answer. Anything but the stream of this command is refused: what was left out would be missing.
+fn heard(command: Option<&CommandId>, output: ReceiveResponse) -> Result<Heard, Error> {
     let done = output.is_done();
-    let ours = output.streams.into_iter().filter(|part| {
+    let mut pieces = Vec::with_capacity(output.streams.len());
+    for part in output.streams {
         let theirs = part.command_id.as_ref();
-        let ours = theirs.is_none_or(|theirs| Some(theirs) == command);
-        if !ours {
-            tracing::warn!(?command, ?theirs, "output of another command was left out");
+        if part.name != OUTPUT || theirs.is_some_and(|theirs| Some(theirs) != command) {
+            let whose = theirs.map_or_else(|| "the shell".to_owned(), ToString::to_string);
+            let source = DecodeError::Unexpected {
+                expected: "the output that was asked for",
+                got: format!("{} of {whose}", part.name),
+            };
+            return Err(Error::Decode { verb: Verb::Receive, source });
         }
-        ours
-    });
-    Heard::Output { pieces: ours.map(|part| part.data).collect(), done }
+        pieces.push(part.data);
+    }
+    Ok(Heard::Output { pieces, done })
 }
 
 /// Whether a server that answered, though not as it should, may answer better. One that is not there is not waited for.
@@ -266,5 +279,47 @@ const MOST_DELETES: u32 = 3;
 /// The pause before Delete is asked for again after a refusal; it doubles.
 const BEFORE_DELETE: Duration = Duration::from_millis(500);
 
+/// The stream of a shell's output.
+const OUTPUT: &str = "stdout";
+
 /// What servers since protocol 2.2 can send, in bytes; requests keep to the smaller size of before.
 const ENVELOPE_SINCE_2_2: u32 = 512_000;
+
+#[cfg(test)]
+mod tests {
+    use wsman::StreamPart;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_is_heard() {
+        let command = CommandId::from("11111111-1111-1111-1111-111111111111");
+        let other = CommandId::from("22222222-2222-2222-2222-222222222222");
+        let hear = |command: Option<&CommandId>, part: StreamPart| {
+            let mut answer = ReceiveResponse::default();
+            answer.streams = vec![StreamPart::new("stdout", None, vec![1]), part];
+            match heard(command, answer) {
+                Ok(Heard::Output { pieces, done: false }) => pieces.len(),
+                Err(Error::Decode { source: DecodeError::Unexpected { .. }, .. }) => 0,
+                _ => panic!("neither output nor a refusal"),
+            }
+        };
+        let part =
+            |name: &str, command: &CommandId| StreamPart::new(name, Some(command.clone()), vec![2]);
+        assert_eq!(hear(Some(&command), part("stdout", &command)), 2);
+        assert_eq!(hear(Some(&command), part("stderr", &command)), 0);
+        assert_eq!(hear(Some(&command), part("stdout", &other)), 0);
+        assert_eq!(hear(None, part("stdout", &other)), 0);
+    }
+
+    #[test]
+    fn a_shell_that_broke_while_it_was_made_may_exist() {
+        let fault = |code: u32| Error::Fault {
+            verb: Verb::Create,
+            fault: Box::new(wsman::Fault::new(wsman::FaultCode::new(code), "w:InternalError", "")),
+        };
+        assert!(may_exist(&fault(995)) && may_exist(&fault(1726)));
+        // Access denied, and too many shells.
+        assert!(!may_exist(&fault(5)) && !may_exist(&fault(2_150_859_173)));
+    }
+}

@@ -102,6 +102,13 @@ impl RunspacePool {
                     got: message.pipeline,
                 });
             }
+            // Leaving it out would leave out what it carries.
+            if message.destination != Destination::Client {
+                return Err(DecodeError::Unexpected {
+                    got: message.message_type,
+                    expected: "a message to the client",
+                });
+            }
             self.pipeline_message(id, message)?;
         }
         self.read_on(id, None);

@@ -734,6 +734,21 @@ fn the_end_of_another_pipeline_is_no_good_end() {
 }
 
 #[test]
+fn a_message_to_the_server_is_not_left_out_of_the_output() {
+    let mut pair = Pair::open();
+    let (id, _) = pair.start(get_mailbox());
+    let mut row = wire(&pair, id, MessageType::PipelineOutput, "<S>row</S>", 70);
+    row[21] = 2;
+    let end = wire(&pair, id, MessageType::PipelineState, COMPLETED, 71);
+    assert!(matches!(
+        pair.client.handle_fragments(StreamTarget::Pipeline(id), &[row, end].concat()),
+        Err(DecodeError::Unexpected { got: MessageType::PipelineOutput, .. })
+    ));
+    pair.pump();
+    assert_eq!(pair.end(), (FinalState::Failed, None, Some(PipelineLoss::Damaged)));
+}
+
+#[test]
 fn an_error_that_comes_with_a_good_end_is_an_error() {
     let mut pair = Pair::open();
     let (id, _) = pair.start(get_mailbox());
