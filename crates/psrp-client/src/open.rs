@@ -228,6 +228,7 @@ async fn negotiate(
     let pool = StreamTarget::Pool;
     carrier.send(pool, InputStream::Stdin, rest).await.map_err(CarrierError::opening)?;
     let mut private_data = Value::Nil;
+    let mut opened = None;
     'talk: loop {
         while let Some(transmit) = machine.poll_transmit() {
             if let Transmit::Send { target: None, stream, payload, .. } = transmit {
@@ -236,7 +237,8 @@ async fn negotiate(
         }
         while let Some(event) = machine.poll_event() {
             match event {
-                Event::Opened { version, .. } => return Ok((version, private_data)),
+                // The same answer may say that it broke.
+                Event::Opened { version, .. } => opened = Some(version),
                 Event::ApplicationPrivateData(data) => private_data = data,
                 Event::Broken { cause, .. } => return Err(Error::Broken(cause)),
                 Event::HostCall(call) => {
@@ -245,6 +247,9 @@ async fn negotiate(
                 }
                 _ => {}
             }
+        }
+        if let Some(version) = opened {
+            return Ok((version, private_data));
         }
         let heard = carrier.receive(pool).await.map_err(CarrierError::opening)?;
         if let Heard::Output { pieces, .. } = heard {

@@ -173,6 +173,10 @@ impl Reader {
     }
 
     async fn take(&mut self, part: &Part, item: Result<CmdletItem, TransportError>) -> Vec<Change> {
+        if self.run.is_hopeless() {
+            self.part = usize::MAX;
+            return vec![self.run.fault("too much is wrong; the rest is not read".to_owned())];
+        }
         let value = match item {
             Ok(CmdletItem::Object(value)) => value,
             Ok(CmdletItem::Warning(text)) => return vec![self.run.warning(part, &text)],

@@ -55,6 +55,7 @@ pub(super) struct Run {
     deletes: u64,
     /// The first thing that went wrong.
     incomplete: Option<String>,
+    faults: u32,
 }
 
 /// The domain controllers that were read from.
@@ -75,6 +76,9 @@ struct Key {
 /// The most objects one import tells apart; each takes some 24 bytes. Only a server that does not mean well has more.
 const MAX_OBJECTS: usize = 20_000_000;
 
+/// Errors, and objects that make no sense, after which an import is given up.
+const MAX_FAULTS: u32 = 1000;
+
 impl Run {
     pub(super) fn new(now: SystemTime, state: Option<State>) -> Self {
         let started = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -91,6 +95,7 @@ impl Run {
             state,
             deletes: 0,
             incomplete: None,
+            faults: 0,
         }
     }
 
@@ -128,6 +133,11 @@ impl Run {
     /// Whether there are more objects than an import holds.
     pub(super) fn is_full(&self) -> bool {
         self.seen.len().saturating_add(self.missing.len()) >= MAX_OBJECTS
+    }
+
+    /// Whether so much is wrong that the rest need not be read: a server can go on with it for ever.
+    pub(super) const fn is_hopeless(&self) -> bool {
+        self.faults >= MAX_FAULTS
     }
 
     /// Whether nothing was shown yet.
@@ -313,6 +323,7 @@ impl Run {
 
     /// Something is missing; the line tells at once what, for the last line names only the first.
     pub(super) fn fault(&mut self, reason: String) -> Change {
+        self.faults = self.faults.saturating_add(1);
         self.incomplete.get_or_insert_with(|| reason.clone());
         Change::Warning { message: reason }
     }

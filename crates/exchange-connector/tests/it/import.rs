@@ -186,6 +186,18 @@ async fn no_object_is_left_out_unseen_because_of_what_it_lacks() {
 }
 
 #[tokio::test]
+async fn an_import_of_nothing_but_faults_is_given_up() {
+    let (connector, script) = connector(settings("", ""));
+    let senseless = || item(clixml::Object::new());
+    script.answer("Get-Mailbox", (0..3000).map(|_| senseless()).collect());
+    let lines = import(&connector, names_only()).await;
+    let [.., given_up, last, _] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!(lines.len(), 1003);
+    assert!(given_up.contains("too much is wrong"), "{given_up}");
+    assert!(last.starts_with(r#"{"type":"incomplete","#), "{last}");
+}
+
+#[tokio::test]
 async fn an_ordinary_warning_does_not_make_it_incomplete() {
     let (connector, script) = connector(settings("", ""));
     script.answer("Get-Mailbox", vec![CmdletItem::Warning("Micro delay applied.".to_owned())]);

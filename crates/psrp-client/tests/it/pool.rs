@@ -242,6 +242,15 @@ async fn a_shell_whose_creation_got_no_answer_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pool_that_breaks_as_soon_as_it_is_open_is_deleted() {
+    let server = Server::new(Habits { break_at_once: true, ..Habits::default() });
+    let line = Arc::new(Line(Arc::clone(&server)));
+    let error = RunspacePool::open(line, shell(), PoolOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Broken(_)), "{error:?}");
+    assert_eq!((server.count("Create"), server.count("Delete")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_without_an_answer_does_not_keep_the_shell_from_being_deleted() {
     let server = Server::new(Habits { mute_command: true, ..Habits::default() });
     let pool = open(&server).await;

@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use psrp_client::psrp::clixml::Value;
+use psrp_client::psrp::fragment::Fragmenter;
 use psrp_client::psrp::host::{HostMethod, HostResult};
+use psrp_client::psrp::message::{Destination, Message, MessageType};
 use psrp_client::psrp::server::{ServerEvent, ServerOptions, ServerPool};
-use psrp_client::psrp::{ArgumentValue, ErrorRecord, PipelineId, PowerShell, StreamTarget};
+use psrp_client::psrp::{
+    ArgumentValue, ErrorRecord, PipelineId, PowerShell, RunspacePoolId, StreamTarget,
+};
 use psrp_client::wsman::client::{
     BoxFuture, Error, Exchange, HttpAnswer, SoapRequest, SoapResponse,
 };
@@ -45,6 +49,8 @@ pub(crate) struct Habits {
     pub(crate) page_for_create: bool,
     /// A Command is never answered.
     pub(crate) mute_command: bool,
+    /// The pool breaks as soon as it is open.
+    pub(crate) break_at_once: bool,
     /// The shell is never left alone, as at Exchange's own endpoint.
     pub(crate) refuse_disconnect: bool,
     /// So many times nobody is let back in.
@@ -193,6 +199,10 @@ impl Server {
             other => panic!("{} is not played", other.verb()),
         };
         state.run();
+        if self.habits.break_at_once && matches!(operation, Operation::Create(_)) {
+            let output = state.output.entry(None).or_default();
+            output.extend(broken());
+        }
         drop(state);
         self.news.notify_waiters();
         response
@@ -354,6 +364,21 @@ fn play(pool: &mut ServerPool, id: PipelineId, powershell: &PowerShell) {
             pool.fail(id, ErrorRecord::new(message, "CommandNotFoundException")).unwrap();
         }
     }
+}
+
+/// The fragments of the message that a pool is broken.
+fn broken() -> Vec<u8> {
+    let body = r#"<Obj RefId="0"><MS><I32 N="RunspaceState">5</I32></MS></Obj>"#;
+    let message = Message {
+        destination: Destination::Client,
+        message_type: MessageType::RunspacePoolState,
+        pool: RunspacePoolId::NIL,
+        pipeline: PipelineId::NIL,
+        body: body.into(),
+    };
+    let mut bytes = Vec::new();
+    Fragmenter::default().fragment(&message.to_bytes(), &mut bytes);
+    bytes
 }
 
 fn pipeline(id: Option<&CommandId>) -> Option<PipelineId> {
