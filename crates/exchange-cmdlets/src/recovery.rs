@@ -164,35 +164,36 @@ impl Failure {
     }
 }
 
-/// How often something failed, and since when.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// How often something failed, and since when nothing was gained.
+///
+/// The time of the attempts themselves counts too, for whoever makes them may have tried for long before it says so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attempts {
     in_row: u32,
     total: u32,
     kept: u64,
-    since: Option<Instant>,
+    since: Instant,
 }
 
 impl Attempts {
-    /// Nothing has failed yet.
+    /// The first attempt begins now.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { in_row: 0, total: 0, kept: 0, since: None }
+    pub const fn begin(now: Instant) -> Self {
+        Self { in_row: 0, total: 0, kept: 0, since: now }
     }
 
     /// Counts a failure.
-    pub fn failed(&mut self, now: Instant) {
+    pub const fn failed(&mut self) {
         self.in_row = self.in_row.saturating_add(1);
         self.total = self.total.saturating_add(1);
-        self.since.get_or_insert(now);
     }
 
-    /// Counts what was gained since and need not be read again; anything at all ends the row of failures.
-    pub const fn progressed(&mut self, rows: u64) {
+    /// Counts what was gained by now and need not be read again; anything at all ends the row of failures.
+    pub const fn progressed(&mut self, rows: u64, now: Instant) {
         if rows > 0 {
             self.kept = self.kept.saturating_add(rows);
             self.in_row = 0;
-            self.since = None;
+            self.since = now;
         }
     }
 
@@ -209,7 +210,7 @@ impl Attempts {
     }
 
     fn waiting(&self, now: Instant) -> Duration {
-        self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        now.saturating_duration_since(self.since)
     }
 }
 
@@ -281,8 +282,9 @@ pub enum Certainty {
 /// assert_eq!((recovery.first_wait, recovery.longest_wait), (Duration::from_secs(2), Duration::from_secs(60)));
 /// assert_eq!((recovery.patience, recovery.worth_keeping), (Duration::from_secs(16 * 60), 500));
 ///
-/// let (mut attempts, now) = (Attempts::new(), Instant::now());
-/// attempts.failed(now);
+/// let now = Instant::now();
+/// let mut attempts = Attempts::begin(now);
+/// attempts.failed();
 /// let lost = Failure::new(Cause::Session, Ran::Unknown);
 /// assert_eq!(recovery.decide(Purpose::Write, &lost, &attempts, now, 0), Decision::GiveUp(Certainty::Unknown));
 /// assert!(matches!(recovery.decide(Purpose::Read, &lost, &attempts, now, 0), Decision::Again(_)));
@@ -299,9 +301,9 @@ pub struct Recovery {
     pub first_wait: Duration,
     /// The longest wait that is not asked for by the far side. Default 60 seconds.
     pub longest_wait: Duration,
-    /// How long to go on without progress, and so the longest wait that the far side may ask for; what was silent for so long
-    /// is not tried again. While the account has too many sessions it is the only bound. Default 16 minutes, for forgotten
-    /// sessions end after 15.
+    /// How long to go on without progress, the attempts themselves included, and so the longest wait that the far side may
+    /// ask for; what would be silent beyond it is not tried again. While the account has too many sessions it is the only
+    /// bound. Default 16 minutes, for forgotten sessions end after 15.
     pub patience: Duration,
     /// A read that has handed on fewer rows than this begins anew, for that is cheaper than finding out what is missing.
     /// Default 500.
@@ -354,8 +356,10 @@ impl Recovery {
         }
         let after = self.wait(purpose, failure, attempts, chance);
         let waiting = attempts.waiting(now).max(failure.silence);
-        let out_of_patience = waiting.saturating_add(after) > self.patience
-            || (!failure.silence.is_zero() && waiting >= self.patience);
+        // What was silent for so long would be silent for as long again before anything could be said of it.
+        let next = after.saturating_add(failure.silence);
+        let out_of_patience =
+            waiting >= self.patience || waiting.saturating_add(next) > self.patience;
         let too_often =
             failure.cause != Cause::TooManySessions && attempts.in_row > self.max_in_row;
         if out_of_patience || too_often {
@@ -445,12 +449,12 @@ mod tests {
     ];
     const RAN: [Ran; 3] = [Ran::No, Ran::Unknown, Ran::Reported];
 
-    /// Attempts that failed `in_row` times after `kept` rows, the first of them `ago`.
+    /// Attempts that failed `in_row` times after `kept` rows, the first begun `ago`.
     fn attempts(now: Instant, in_row: u32, kept: u64, ago: Duration) -> Attempts {
-        let mut attempts = Attempts::new();
-        attempts.progressed(kept);
+        let mut attempts = Attempts::begin(now - ago);
+        attempts.progressed(kept, now - ago);
         for _ in 0..in_row {
-            attempts.failed(now - ago);
+            attempts.failed();
         }
         attempts
     }
@@ -539,9 +543,9 @@ mod tests {
                 CAUSES.into_iter().flat_map(|cause| RAN.map(|ran| Failure::new(cause, ran)))
             {
                 let mut now = Instant::now();
-                let mut attempts = Attempts::new();
+                let mut attempts = Attempts::begin(now);
                 let ends = (0..100).any(|_| {
-                    attempts.failed(now);
+                    attempts.failed();
                     match recovery.decide(purpose, &failure, &attempts, now, 7) {
                         Decision::Again(again) => {
                             assert!(again.after <= recovery.longest_wait);
@@ -557,10 +561,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_silent_for_the_whole_of_the_patience_is_not_tried_again() {
+    fn what_would_be_silent_beyond_the_patience_is_not_tried_again() {
         let now = Instant::now();
-        let mut attempts = Attempts::new();
-        attempts.failed(now);
+        let mut attempts = Attempts::begin(now);
+        attempts.failed();
         let recovery = Recovery::default().patience(Duration::from_secs(60));
         let decide = |after| {
             let stalled = TransportError::Stalled {
@@ -569,22 +573,35 @@ mod tests {
             };
             recovery.decide(Purpose::Read, &Failure::of(&stalled), &attempts, now, 0)
         };
-        assert!(matches!(decide(59), Decision::Again(_)));
-        assert_eq!(decide(60), Decision::GiveUp(Certainty::Failed));
+        assert!(matches!(decide(30), Decision::Again(_)));
+        assert_eq!(decide(31), Decision::GiveUp(Certainty::Failed));
+    }
+
+    #[test]
+    fn an_attempt_that_took_all_the_patience_is_the_last() {
+        let recovery = Recovery::default().patience(Duration::from_secs(60));
+        let lost = Failure::new(Cause::Session, Ran::Unknown);
+        let after = |seconds| {
+            let now = Instant::now() + Duration::from_secs(86_400);
+            let attempts = attempts(now, 1, 0, Duration::from_secs(seconds));
+            recovery.decide(Purpose::Read, &lost, &attempts, now, 0)
+        };
+        assert!(matches!(after(59), Decision::Again(_)));
+        assert_eq!(after(60), Decision::GiveUp(Certainty::Failed));
     }
 
     #[test]
     fn progress_ends_a_row_but_not_the_whole() {
         let now = Instant::now();
         let lost = Failure::new(Cause::Session, Ran::Unknown);
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::begin(now);
         for _ in 0..1000 {
-            attempts.failed(now);
+            attempts.failed();
             let decision = Recovery::default().decide(Purpose::Read, &lost, &attempts, now, 0);
             assert!(matches!(decision, Decision::Again(_)));
-            attempts.progressed(1);
+            attempts.progressed(1, now);
         }
-        attempts.failed(now);
+        attempts.failed();
         let decision = Recovery::default().decide(Purpose::Read, &lost, &attempts, now, 0);
         assert_eq!(decision, Decision::GiveUp(Certainty::Failed));
     }

@@ -284,7 +284,7 @@ impl Inner {
             true => Purpose::Reopen,
             false => Purpose::Open,
         };
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::begin(Instant::now().into_std());
         let began = Instant::now();
         loop {
             let (error, failure) = match self.open_once().await {
@@ -295,7 +295,7 @@ impl Inner {
                 Err(failed) => *failed,
             };
             let now = Instant::now().into_std();
-            attempts.failed(now);
+            attempts.failed();
             match recovery.decide(purpose, &failure, &attempts, now, self.environment.chance()) {
                 Decision::Again(again) => {
                     let (wait, reason) = (again.after, error.report());

@@ -151,7 +151,7 @@ pub(crate) fn invoke(inner: Arc<Inner>, request: InvokeRequest) -> InvokeStream 
     let purpose = if request.call.is_writing() { Purpose::Write } else { Purpose::Read };
     let cmdlet = request.call.name.to_string();
     Box::pin(stream! {
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::begin(Instant::now().into_std());
         'again: loop {
             let session = match inner.session().await {
                 Ok(session) => session,
@@ -166,7 +166,7 @@ pub(crate) fn invoke(inner: Arc<Inner>, request: InvokeRequest) -> InvokeStream 
             while let Some(item) = items.next().await {
                 if let (Err(error), true) = (&item, silent) {
                     let now = Instant::now().into_std();
-                    attempts.failed(now);
+                    attempts.failed();
                     let failure = Failure::of(error);
                     if let Decision::Again(again) =
                         inner.recovery.decide(purpose, &failure, &attempts, now, inner.environment.chance())

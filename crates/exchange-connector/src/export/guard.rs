@@ -57,7 +57,7 @@ pub(super) async fn judge(
 /// The inner error says why they could not be counted.
 async fn count(opening: &mut Opening<'_>) -> Result<Result<u64, String>, Arc<Error>> {
     let recovery = opening.inner.recovery;
-    let mut attempts = Attempts::new();
+    let mut attempts = Attempts::begin(Instant::now().into_std());
     loop {
         let session = opening.session().await?;
         let (failure, reason) = match count_managed(&session, opening.settings()).await {
@@ -65,7 +65,7 @@ async fn count(opening: &mut Opening<'_>) -> Result<Result<u64, String>, Arc<Err
             Err(failed) => failed,
         };
         let now = Instant::now().into_std();
-        attempts.failed(now);
+        attempts.failed();
         match recovery.decide(
             Purpose::Read,
             &failure,

@@ -19,12 +19,12 @@ impl Work<'_> {
     /// Runs a call to its end.
     pub(super) async fn run(&mut self, mut call: CmdletCall) -> Result<Reply, TransportError> {
         let purpose = if call.is_writing() { Purpose::Write } else { Purpose::Read };
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::begin(Instant::now().into_std());
         loop {
             let result = self.session.run(call.clone()).await;
             let Some((failure, reason)) = failure(&result) else { return result };
             let now = Instant::now().into_std();
-            attempts.failed(now);
+            attempts.failed();
             let recovery = &self.inner.recovery;
             let Decision::Again(again) =
                 recovery.decide(purpose, &failure, &attempts, now, self.inner.environment.chance())

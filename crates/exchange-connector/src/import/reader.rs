@@ -113,7 +113,7 @@ impl Reader {
             by_keys: true,
             unshown: HashSet::new(),
             relisted: 0,
-            attempts: Attempts::new(),
+            attempts: Attempts::begin(Instant::now().into_std()),
             items: None,
             held: Vec::new(),
             held_weight: 0,
@@ -208,7 +208,7 @@ impl Reader {
         if self.run.is_full() {
             self.part = usize::MAX;
             return vec![
-                self.run.fault("the server shows more objects than an import holds".to_owned()),
+                self.run.fault("the server shows more objects than an import holds; import them in parts, by --class or --filter".to_owned()),
             ];
         }
         let taken = match &self.pass {
@@ -302,7 +302,7 @@ impl Reader {
         self.by_keys = true;
         self.unshown.clear();
         self.relisted = 0;
-        self.attempts = Attempts::new();
+        self.attempts = Attempts::begin(Instant::now().into_std());
         self.gained = 0;
         self.run.begin_part();
     }
@@ -312,7 +312,7 @@ impl Reader {
         self.items = None;
         self.spoiled = None;
         let mut lines = self.give(part).await;
-        self.attempts.progressed(std::mem::take(&mut self.gained));
+        self.attempts.progressed(std::mem::take(&mut self.gained), Instant::now().into_std());
         match self.decide(&failure) {
             Decision::Again(again) => self.prepare(again, &reason).await,
             // What a server refuses to be asked by GUID it may still show as a whole.
@@ -331,7 +331,7 @@ impl Reader {
 
     fn decide(&mut self, failure: &Failure) -> Decision {
         let now = Instant::now().into_std();
-        self.attempts.failed(now);
+        self.attempts.failed();
         let recovery = &self.inner.recovery;
         recovery.decide(
             Purpose::Read,
@@ -385,7 +385,7 @@ impl Reader {
         if part.other_readers().next().is_none() {
             return Ok(Extras::default());
         }
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::begin(Instant::now().into_std());
         loop {
             let side = match self.side.take().filter(|side| !side.is_spent()) {
                 Some(side) => side,
@@ -404,7 +404,7 @@ impl Reader {
             self.side = Some(side);
             let Some(failure) = missing.failure else { return Err(missing.reason) };
             let now = Instant::now().into_std();
-            attempts.failed(now);
+            attempts.failed();
             let recovery = &self.inner.recovery;
             match recovery.decide(
                 Purpose::Read,

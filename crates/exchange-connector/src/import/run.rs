@@ -73,8 +73,9 @@ struct Key {
     is_wanted: bool,
 }
 
-/// The most objects one import tells apart; each takes some 24 bytes. Only a server that does not mean well has more.
-const MAX_OBJECTS: usize = 20_000_000;
+/// The most objects one import tells apart; below the number at which the tables that know them would grow beyond some
+/// 100 MB. Only a server that does not mean well has more.
+const MAX_OBJECTS: usize = 1_800_000;
 
 /// Errors, and objects that make no sense, after which an import is given up.
 const MAX_FAULTS: u32 = 1000;
