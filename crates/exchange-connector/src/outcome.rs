@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::operation::OperationKind;
+use crate::text::cut;
 
 /// What became of one operation.
 #[derive(Clone, Debug, Serialize)]
@@ -85,7 +86,7 @@ impl OutcomeError {
         Self {
             class: classified.class,
             retry: classified.retry,
-            message: record.message.clone(),
+            message: cut(&record.message).into_owned(),
             exception: Some(classified.exception).filter(|name| !name.is_empty()),
         }
     }

@@ -2,12 +2,25 @@
 
 use std::borrow::Cow;
 
-/// Returns `text` without characters that could act on a terminal or reorder what is shown.
+/// How many characters of a message are shown. Exchange's longest have some hundred.
+const LONGEST: usize = 4096;
+
+/// Returns what a server says without characters that could act on a terminal or reorder what is shown, and no more of it
+/// than somebody may read.
 ///
 /// Control characters become spaces (line breaks and tabs too), and the Unicode marks that change the direction of text
-/// or hide are left out. Everything that comes from a server passes through here before it is shown.
+/// or hide are left out. After 4096 characters `…` stands for the rest. Everything that a server says passes through here
+/// before it is shown.
 #[must_use]
 pub fn sanitized(text: &str) -> Cow<'_, str> {
+    match cut(text) {
+        Cow::Borrowed(text) => inert(text),
+        Cow::Owned(text) => inert(&text).into_owned().into(),
+    }
+}
+
+/// Returns the whole of `text` without characters that could act on a terminal or reorder what is shown.
+pub(crate) fn inert(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() || is_invisible_mark(c)) {
         return Cow::Borrowed(text);
     }
@@ -16,6 +29,16 @@ pub fn sanitized(text: &str) -> Cow<'_, str> {
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect::<String>()
         .into()
+}
+
+/// Returns the text, or its beginning and a sign that there was more.
+pub(crate) fn cut(text: &str) -> Cow<'_, str> {
+    // One that was cut before, and has the sign, stays as it is.
+    let is_longer = text.char_indices().nth(LONGEST + 1).is_some();
+    match text.char_indices().nth(LONGEST).filter(|(_, next)| is_longer || *next != '…') {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(text.get(..end).unwrap_or_default().to_owned() + "…"),
+    }
 }
 
 /// The marks, embeddings, overrides and isolates of the bidirectional algorithm, and separators of lines.
@@ -72,6 +95,17 @@ mod tests {
         assert_eq!(sanitized("a\u{1b}[31mb\u{202E}c\u{9b}d"), "a [31mbc d");
         assert_eq!(sanitized("line\r\nbreak"), "line  break");
         assert!(matches!(sanitized("Zoë Łukasz 漢字 🙂"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_long_message_is_cut_once() {
+        let longest = "é".repeat(LONGEST);
+        assert_eq!(sanitized(&longest), longest);
+        let once = sanitized(&format!("{longest}éé")).into_owned();
+        assert_eq!(once, format!("{longest}…"));
+        assert!(matches!(sanitized(&once), Cow::Borrowed(_)));
+        assert_eq!(sanitized(&format!("{once}x")), once);
+        assert_eq!(inert(&format!("{longest}\n")), format!("{longest} "));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::connector::Inner;
 use crate::journal::{Event, Journal, JournalError, Made, Place, Progress, digest};
 use crate::operation::Operation;
 use crate::outcome::{AttributeChange, Outcome};
-use crate::text::sanitized;
+use crate::text::inert;
 
 /// The journal as one run uses it: the input is known, so an operation is known by its number.
 pub(super) struct Ledger {
@@ -65,7 +65,7 @@ impl Ledger {
             operation: kind,
             id: outcome.id.clone(),
             server: super::run::bound_to(call),
-            cmdlet: sanitized(&call.to_string()).into_owned(),
+            cmdlet: inert(&call.to_string()).into_owned(),
             changes: changes.collect(),
         };
         self.journal.append(event).await

@@ -8,7 +8,7 @@ use crate::error::advised;
 use crate::outcome::{OutcomeError, Status};
 use crate::schema::Family;
 use crate::session::Reply;
-use crate::text::sanitized;
+use crate::text::{inert, sanitized};
 
 /// What became of a difference.
 pub(super) enum Written {
@@ -85,7 +85,7 @@ impl Work<'_> {
 
     pub(super) fn note(&mut self, call: &CmdletCall) {
         if let Some(cmdlets) = &mut self.outcome.cmdlets {
-            cmdlets.push(sanitized(&call.to_string()).into_owned());
+            cmdlets.push(inert(&call.to_string()).into_owned());
         }
     }
 }
