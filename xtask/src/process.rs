@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 /// Returns the folder of the workspace.
 pub(crate) fn workspace() -> PathBuf {
@@ -52,6 +53,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     }
     String::from_utf8(output.stdout)
         .with_context(|| format!("`{shown}` writes something else than text"))
+}
+
+/// Returns what cargo says of each member of the workspace.
+///
+/// # Errors
+///
+/// When cargo says nothing of that kind.
+pub(crate) fn members() -> Result<Vec<Value>> {
+    let said = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
+    let mut metadata: Value = serde_json::from_str(&said)?;
+    match metadata.get_mut("packages").map(Value::take) {
+        Some(Value::Array(members)) => Ok(members),
+        _ => bail!("cargo names no packages"),
+    }
 }
 
 fn shown(command: &Command) -> String {

@@ -5,13 +5,13 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 use time::Date;
 use time::format_description::well_known::Iso8601;
 
-use crate::process::{cargo, output, run, workspace};
+use crate::process::{cargo, members, output, run, workspace};
 
 /// Texts that each package has to carry: the licences demand it of the first two.
 const CARRIED: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
@@ -86,15 +86,7 @@ struct Crate<'a> {
 
 impl State {
     fn read() -> Result<Self> {
-        let metadata: Value = serde_json::from_str(&output(&mut cargo(&[
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-        ]))?)?;
-        let Some(Value::Array(packages)) = metadata.get("packages") else {
-            bail!("cargo names no packages");
-        };
+        let packages = members()?;
         let version = packages.iter().find_map(|package| text(package, "version"));
         let version = version.context("cargo names no version")?.to_owned();
         let file = |name: &str| {
@@ -107,7 +99,7 @@ impl State {
             tag => Some(git(&["rev-list", "--max-count=1", tag])?),
         };
         Ok(Self {
-            packages: packages.clone(),
+            packages,
             changelog: file("CHANGELOG.md")?,
             readme: file("README.md")?,
             status: git(&["status", "--porcelain"])?,
@@ -346,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_crates_of_this_workspace_lack_nothing_but_an_entry() {
-        let state = State::read().unwrap();
+        let state = State { packages: members().unwrap(), ..ready() };
         let found: Vec<String> = state.published().flat_map(|krate| krate.lacking()).collect();
         assert_eq!(found, Vec::<String>::new());
         assert!(state.published().count() >= 10);

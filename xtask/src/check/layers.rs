@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::process::{cargo, output};
+use crate::process::{cargo, members, output};
 
 /// Each crate with the members of the workspace that it may reach, directly or through others.
 const LAYERS: [(&str, &[&str]); 11] = [
@@ -75,8 +75,8 @@ type Reach = BTreeMap<String, BTreeSet<String>>;
 pub(crate) fn check() -> Result<()> {
     let mut reach = Reach::new();
     for member in members()? {
-        let reached = reached(&member)?;
-        reach.insert(member, reached);
+        let name = member.get("name").and_then(Value::as_str).context("cargo names no package")?;
+        reach.insert(name.to_owned(), reached(name)?);
     }
     let found = violations(&reach);
     if !found.is_empty() {
@@ -108,22 +108,6 @@ fn violations(reach: &Reach) -> Vec<String> {
     let missing = LAYERS.iter().filter(|(name, _)| !reach.contains_key(*name));
     found.extend(missing.map(|(name, _)| format!("{name} is missing from the workspace")));
     found
-}
-
-fn members() -> Result<Vec<String>> {
-    let metadata: Value = serde_json::from_str(&output(&mut cargo(&[
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-    ]))?)?;
-    let packages =
-        metadata.get("packages").and_then(Value::as_array).context("cargo names no packages")?;
-    Ok(packages
-        .iter()
-        .filter_map(|package| package.get("name")?.as_str())
-        .map(str::to_owned)
-        .collect())
 }
 
 /// `cargo tree` of one package switches on only the features that this package asks for; `cargo metadata` would give
