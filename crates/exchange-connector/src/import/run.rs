@@ -350,6 +350,14 @@ fn changed(value: &Value) -> Cow<'_, str> {
     value.property("WhenChangedUTC").and_then(Value::text).unwrap_or_default()
 }
 
+/// The GUID of an object; none where it shows several that differ.
+fn guid(value: &Value) -> Option<Uuid> {
+    let id = value.property("Guid").and_then(Value::as_guid).filter(|id| !id.is_nil())?;
+    let mut shown =
+        value.as_object()?.properties().filter(|shown| shown.name.eq_ignore_case("Guid"));
+    shown.all(|shown| shown.value.as_guid() == Some(id)).then_some(id)
+}
+
 impl Key {
     /// Both are looked at before anything is left out: an object that lacks one cannot be told from one that is wanted.
     fn of(part: &Part, value: &Value) -> Result<Self, String> {
@@ -358,8 +366,8 @@ impl Key {
         if class.is_empty() {
             return Err(format!("the object {name:?} carries no RecipientTypeDetails"));
         }
-        let id = value.property("Guid").and_then(Value::as_guid).filter(|id| !id.is_nil());
-        let id = id.ok_or_else(|| format!("the object {name:?} carries no GUID"))?;
+        let id =
+            guid(value).ok_or_else(|| format!("the object {name:?} carries no GUID of its own"))?;
         let is_wanted = !is_system(&class, &name) && part.wants(&class);
         Ok(Self { id, class: class.into_owned(), is_wanted })
     }

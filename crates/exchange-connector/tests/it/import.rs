@@ -137,7 +137,7 @@ async fn nothing_is_called_complete_that_might_not_be() {
                     .with_adapted("Name", "Zoe")
                     .with_adapted("RecipientTypeDetails", "UserMailbox"),
             )],
-            "the object \"Zoe\" carries no GUID",
+            "the object \"Zoe\" carries no GUID of its own",
         ),
     ];
     for (items, reason) in cases {
@@ -168,8 +168,12 @@ async fn no_object_is_left_out_unseen_because_of_what_it_lacks() {
         }
     };
     let cases = [
-        (user(None, Some("SharedMailbox")), "the object \"Zoe\" carries no GUID"),
-        (user(None, Some("DiscoveryMailbox")), "the object \"Zoe\" carries no GUID"),
+        (
+            user(Some(ANN), Some("UserMailbox")).with_extended("Guid", BOB),
+            "the object \"Zoe\" carries no GUID of its own",
+        ),
+        (user(None, Some("SharedMailbox")), "the object \"Zoe\" carries no GUID of its own"),
+        (user(None, Some("DiscoveryMailbox")), "the object \"Zoe\" carries no GUID of its own"),
         (user(Some(ANN), None), "the object \"Zoe\" carries no RecipientTypeDetails"),
     ];
     for request in [names_only(), names_only().class("UserMailbox")] {
@@ -183,6 +187,15 @@ async fn no_object_is_left_out_unseen_because_of_what_it_lacks() {
             assert!(!lines.iter().any(|line| line.contains("complete\",\"objects")), "{lines:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_guid_that_an_object_shows_twice_is_its_own() {
+    let (connector, script) = connector(settings("", ""));
+    let ann = mailbox(ANN, "Ann").with_extended("guid", ANN);
+    script.answer("Get-Mailbox", vec![item(ann)]);
+    let lines = import(&connector, names_only()).await;
+    assert_eq!(lines[1], r#"{"type":"complete","objects":1,"deletes":0,"#);
 }
 
 #[tokio::test]
