@@ -1,4 +1,4 @@
-//! Texts of the service, cut to what somebody may read.
+//! Texts that somebody may read: those of the service cut, errors with their causes.
 
 /// How many characters of a message are kept; the longest that the service is known to give has some hundred.
 const LONGEST: usize = 4096;
@@ -9,6 +9,18 @@ pub(crate) fn cut(text: &str) -> String {
         None => text.to_owned(),
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
     }
+}
+
+/// Returns an error and its causes, each once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::service::{Job, Repeat, Service};
 use crate::error::OnlineError;
 use crate::page::PageRow;
 use crate::rest::Method;
+use crate::text::chain;
 use crate::typed::{MAILBOXES, TypedRead};
 
 /// How the pages of a list are asked for, and what its rows are.
@@ -70,7 +71,7 @@ impl Route {
     ) -> Result<Self, OnlineError> {
         service.typed_rows_differ.store(true, Ordering::Relaxed);
         tracing::warn!(
-            cmdlet = %call.name, reason = %shown(reason),
+            cmdlet = %call.name, reason = %chain(reason),
             "the list cannot be read as typed rows; reading it by InvokeCommand"
         );
         Self::command(service, call).await
@@ -111,16 +112,4 @@ fn typed_read(service: &Service, call: &CmdletCall) -> Option<TypedRead> {
         tracing::debug!(cmdlet = %call.name, %reason, "the list is read by InvokeCommand");
     }
     read.ok()
-}
-
-/// An error with its causes.
-fn shown(error: &(dyn std::error::Error + Sync)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use super::layout::indented;
 use crate::rest::{Method, RestAnswer, RestError, RestRequest};
+use crate::text::chain;
 use crate::token::read_claims as token_claims;
 
 /// Header of our own: the time, in seconds since the beginning.
@@ -259,16 +260,6 @@ const fn kind(error: &RestError) -> &'static str {
         RestError::NotDemanded { .. } => "not-demanded",
         RestError::ProxyCredentials { .. } => "proxy-credentials",
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let _ = write!(text, ": {error}");
-        next = error.source();
-    }
-    text
 }
 
 /// What a text says came of a request.
